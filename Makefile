@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# The front door: 'make' does the main job, 'make help' lists the rest.
+
+BASE ?= 6.12
+KERNEL ?=
+JOBS ?= $(shell echo $$(($$(nproc) + 1)))
+
+O := $(CURDIR)/build
+B := $(O)/$(BASE)
+ZVM := tools/testing/zvm
+KSELFTEST := tools/testing/selftests/drivers/s390x/dcssblk
+PROGRESS := scripts/progress
+
+# What a build must not depend on, or ccache would never hit.
+export CCACHE_DIR := $(O)/ccache
+export KBUILD_BUILD_TIMESTAMP := 1970-01-01
+export KBUILD_BUILD_USER := zvm
+export KBUILD_BUILD_HOST := zvm
+export ZVM_BUILD := $(O)/zvm
+export PATH := $(PATH):/usr/sbin:/sbin
+
+# The new files of the series, at the path they have in the kernel.
+NEW_FILES = $(shell sed -n 's/.*# adds: //p' patches/$(BASE)/series)
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.SECONDARY:
+
+all: $(B)/stock/bzImage $(B)/patched/bzImage rig selftests ## build, boot, mount a DCSS with -o dax, show what works
+	@scripts/show $(B) $(BASE)
+
+check: $(B)/stock/bzImage $(B)/patched/bzImage rig selftests ## pass the tests; the last line counts them
+	@scripts/check $(B) $(BASE)
+
+shell: $(B)/patched/bzImage rig selftests ## an interactive guest with a DCSS
+	@scripts/shell $(B)
+
+bench: $(B)/stock/bzImage $(B)/patched/bzImage rig selftests ## what DAX costs, in instructions, beside the stock kernel
+	@scripts/bench $(B) $(BASE)
+
+stock: $(B)/stock/bzImage ## only the stock kernel of BASE
+patched: $(B)/patched/bzImage ## only the patched kernel of BASE
+
+tree: $(B)/source/Makefile ## a git tree at build/BASE/git, each patch a commit
+	@scripts/series tree $(BASE) $(B)/source $(B)/git
+
+refresh: ## write the commits of that tree back to patches/BASE
+	@scripts/series refresh $(BASE) $(B)/git
+
+series: ## mails for the list at build/BASE/mail, signed off by git's identity
+	@[ -d $(B)/git ] || $(MAKE) --no-print-directory tree
+	@scripts/series mail $(BASE) $(B)/git $(B)/mail
+
+clean: ## remove what was built, keep what was fetched
+	rm -rf $(addprefix $(O)/*/,stock patched linux selftests check mail) $(O)/default $(O)/log
+
+distclean: ## remove build/ altogether
+	rm -rf $(O)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo "  BASE=6.12       the series to work on; there is: $(notdir $(wildcard patches/*))"
+	@echo "  KERNEL=/path    a source tree of your own instead of Debian's"
+	@echo "  JOBS=N          how many compilers at a time"
+
+tools:
+	@scripts/install-tools $(O)/log/install-tools
+
+# The source. A tree of the user's is copied each time it is named: it may
+# have changed.
+$(B)/source/Makefile: scripts/fetch-source patches/$(BASE)/suites $(if $(KERNEL),FORCE) | tools
+	@$(PROGRESS) $(O)/log/fetch-$(BASE) "fetch the source of linux $(BASE)" \
+		scripts/fetch-source $(BASE) $(B)/source "$(KERNEL)"
+	@touch $@
+
+# The series is applied to a copy that shares unchanged files.
+$(B)/.applied: $(wildcard patches/$(BASE)/*) $(NEW_FILES) scripts/series $(B)/source/Makefile
+	@[ $(B)/.applied -nt $(B)/source/Makefile ] || rm -rf $(B)/linux
+	@$(PROGRESS) $(O)/log/apply-$(BASE) "apply patches/$(BASE)" \
+		scripts/series apply $(BASE) $(B)/source $(B)/linux
+	@touch $@
+
+$(B)/stock/bzImage: $(B)/source/Makefile
+	@scripts/build-kernel $(B)/source $(B)/stock "build stock linux $(BASE)"
+$(B)/patched/bzImage: $(B)/.applied
+	@scripts/build-kernel $(B)/linux $(B)/patched "build patched linux $(BASE)"
+	@ln -sfn $(B)/patched $(O)/default
+$(B)/stock/bzImage $(B)/patched/bzImage: $(ZVM)/guest.config scripts/build-kernel | tools
+
+rig: | tools
+	@$(PROGRESS) $(O)/log/zvm "build the virtual z/VM" \
+		$(MAKE) -C $(ZVM) O=$(O)/zvm
+
+selftests: $(B)/.applied | tools
+	@$(PROGRESS) $(O)/log/selftests "build the selftests" \
+		scripts/build-selftests $(B)/linux $(B)/selftests
+
+FORCE:
+.PHONY: all check shell bench stock patched tree refresh series clean \
+	distclean help tools rig selftests FORCE

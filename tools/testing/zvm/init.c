@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The first process of a guest: run the one command that zvm-run was given,
+ * move its input and output between pipes and virtio ports, report its status,
+ * power off.
+ *
+ * zvm-run leaves in /zvm: "argv", the command's words, each ended by NUL, and
+ * "mode", lines of "tty ROWS COLUMNS TERM" or "merge" (stderr goes where
+ * stdout goes).
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MAX_ARGS	4096
+
+static const struct { const char *type, *where; } mounts[] = {
+	{ "proc", "/proc" }, { "sysfs", "/sys" }, { "devtmpfs", "/dev" },
+	{ "tmpfs", "/tmp" }, { "debugfs", "/sys/kernel/debug" },
+	{ "tracefs", "/sys/kernel/tracing" },
+};
+
+static struct {
+	bool tty;
+	bool merge;
+	struct winsize size;
+	char term[64];
+} mode;
+
+/* Input to the command, or output from it. */
+struct stream {
+	int from;
+	int to;
+	char buf[16384];
+	size_t have;
+	size_t done;
+};
+
+static struct stream in, out, err;
+
+static void __attribute__((noreturn)) power_off(void)
+{
+	sync();
+	reboot(RB_POWER_OFF);
+	_exit(1);
+}
+
+/* The kernel's log is the place for what goes wrong in here. */
+static void complain(const char *what)
+{
+	int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		dprintf(fd, "<3>zvm init: %s: %s", what, strerror(errno));
+		close(fd);
+	}
+}
+
+static void mount_all(void)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++) {
+		mkdir(mounts[i].where, 0755);
+		mount(mounts[i].type, mounts[i].where, mounts[i].type, 0, NULL);
+	}
+	mkdir("/dev/shm", 01777);
+	mount("tmpfs", "/dev/shm", "tmpfs", 0, NULL);
+	symlink("/proc/self/fd", "/dev/fd");
+	symlink("/proc/self/fd/0", "/dev/stdin");
+	symlink("/proc/self/fd/1", "/dev/stdout");
+	symlink("/proc/self/fd/2", "/dev/stderr");
+}
+
+static size_t read_file(const char *path, char *buf, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	size_t len = 0;
+	ssize_t n;
+
+	while (fd >= 0 && len < size - 1 && (n = read(fd, buf + len, size - 1 - len)) > 0)
+		len += n;
+	if (fd >= 0)
+		close(fd);
+	buf[len] = '\0';
+	return len;
+}
+
+static void read_mode(void)
+{
+	char buf[256];
+
+	read_file("/zvm/mode", buf, sizeof(buf));
+	mode.merge = strstr(buf, "merge");
+	mode.tty = sscanf(buf, "tty %hu %hu %63s", &mode.size.ws_row, &mode.size.ws_col,
+			  mode.term) == 3;
+}
+
+/* The module under test, unless the kernel's command line says zvm.nomod. */
+static void load_module(void)
+{
+	char cmdline[8192];
+	pid_t pid;
+	int status;
+
+	read_file("/proc/cmdline", cmdline, sizeof(cmdline));
+	if (strstr(cmdline, "zvm.nomod") || access("/lib/modules", F_OK))
+		return;
+	pid = fork();
+	if (!pid) {
+		int fd = open("/dev/kmsg", O_WRONLY);
+
+		dup2(fd, 1);
+		dup2(fd, 2);
+		execl("/bin/busybox", "modprobe", "dcssblk", NULL);
+		_exit(127);
+	}
+	waitpid(pid, &status, 0);
+}
+
+/* Open the virtio port that QEMU's command line calls @name. */
+static int open_port(const char *name, int flags)
+{
+	DIR *dir = opendir("/sys/class/virtio-ports");
+	char path[300], found[64];
+	struct dirent *entry;
+	int fd = -1;
+
+	while (dir && fd < 0 && (entry = readdir(dir))) {
+		snprintf(path, sizeof(path), "/sys/class/virtio-ports/%s/name", entry->d_name);
+		if (entry->d_name[0] == '.' || !read_file(path, found, sizeof(found)))
+			continue;
+		found[strcspn(found, "\n")] = '\0';
+		snprintf(path, sizeof(path), "/dev/%s", entry->d_name);
+		if (!strcmp(found, name))
+			fd = open(path, flags | O_CLOEXEC);
+	}
+	if (dir)
+		closedir(dir);
+	return fd;
+}
+
+static void report_status(int status)
+{
+	int port = open_port("zvm.status", O_WRONLY);
+	char tainted[32];
+
+	read_file("/proc/sys/kernel/tainted", tainted, sizeof(tainted));
+	if (port < 0)
+		complain("zvm.status");
+	else
+		dprintf(port, "exit %d\ntainted %s", status, tainted);
+}
+
+static void read_argv(char **argv)
+{
+	static char buf[1 << 20];
+	size_t len = read_file("/zvm/argv", buf, sizeof(buf)), i, n = 0;
+
+	for (i = 0; i < len && n < MAX_ARGS - 1; i += strlen(buf + i) + 1)
+		argv[n++] = buf + i;
+	argv[n] = NULL;
+}
+
+static void __attribute__((noreturn)) run(char **argv)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	setenv("PATH", "/bin:/sbin:/usr/bin:/usr/sbin", 1);
+	setenv("HOME", "/root", 1);
+	setenv("TERM", mode.tty ? mode.term : "dumb", 1);
+	execvp(argv[0], argv);
+	fprintf(stderr, "zvm-run: %s: %s\n", argv[0], strerror(errno));
+	_exit(errno == ENOENT ? 127 : 126);
+}
+
+static pid_t start_on_tty(char **argv)
+{
+	pid_t pid = fork();
+	int fd;
+
+	if (pid)
+		return pid;
+	setsid();
+	fd = open("/dev/hvc1", O_RDWR);
+	ioctl(fd, TIOCSCTTY, 0);
+	ioctl(fd, TIOCSWINSZ, &mode.size);
+	dup2(fd, 0);
+	dup2(fd, 1);
+	dup2(fd, 2);
+	close(fd);
+	run(argv);
+}
+
+static pid_t start_on_pipes(char **argv)
+{
+	int to[2], from[2], from_err[2];
+	pid_t pid;
+
+	if (pipe2(to, O_CLOEXEC) || pipe2(from, O_CLOEXEC) || pipe2(from_err, O_CLOEXEC))
+		complain("pipe");
+	pid = fork();
+	if (!pid) {
+		setsid();
+		dup2(to[0], 0);
+		dup2(from[1], 1);
+		dup2(mode.merge ? from[1] : from_err[1], 2);
+		run(argv);
+	}
+	close(to[0]);
+	close(from[1]);
+	close(from_err[1]);
+	in = (struct stream){ .from = open_port("zvm.stdin", O_RDONLY | O_NONBLOCK), .to = to[1] };
+	out = (struct stream){ .from = from[0], .to = open_port("zvm.stdout", O_WRONLY) };
+	err = (struct stream){ .from = from_err[0], .to = open_port("zvm.stderr", O_WRONLY) };
+	fcntl(in.to, F_SETFL, O_NONBLOCK);
+	fcntl(out.from, F_SETFL, O_NONBLOCK);
+	fcntl(err.from, F_SETFL, O_NONBLOCK);
+	return pid;
+}
+
+static void shut(struct stream *s)
+{
+	close(s->from);
+	close(s->to);
+	s->from = s->to = -1;
+}
+
+/* Move what can be moved without waiting; false when there was nothing. */
+static bool pump(struct stream *s)
+{
+	ssize_t n;
+
+	if (s->from < 0 || s->to < 0)
+		return false;
+	if (s->done == s->have) {
+		n = read(s->from, s->buf, sizeof(s->buf));
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return false;
+		if (n <= 0) {
+			shut(s);
+			return false;
+		}
+		s->have = n;
+		s->done = 0;
+	}
+	n = write(s->to, s->buf + s->done, s->have - s->done);
+	if (n < 0 && errno != EAGAIN && errno != EINTR)
+		shut(s);
+	if (n > 0)
+		s->done += n;
+	return n > 0;
+}
+
+/* Collect the dead; the command's status, or -1 while it lives. */
+static int reap(pid_t pid)
+{
+	int status, result = -1;
+	pid_t dead;
+
+	while ((dead = waitpid(-1, &status, WNOHANG)) > 0)
+		if (dead == pid)
+			result = WIFSIGNALED(status) ? 128 + WTERMSIG(status) :
+						       WEXITSTATUS(status);
+	return result;
+}
+
+/* Serve the command until it ends, then pass on what it has left behind. */
+static int serve(pid_t pid, int sigfd)
+{
+	struct signalfd_siginfo info;
+	int status = -1;
+
+	while ((status = reap(pid)) < 0) {
+		bool full = in.done < in.have;
+		struct pollfd fds[] = {
+			{ .fd = sigfd, .events = POLLIN },
+			{ .fd = out.from, .events = POLLIN },
+			{ .fd = err.from, .events = POLLIN },
+			{ .fd = full ? in.to : in.from, .events = full ? POLLOUT : POLLIN },
+		};
+
+		poll(fds, mode.tty ? 1 : 4, -1);
+		if (fds[0].revents && read(sigfd, &info, sizeof(info)) < 0)
+			complain("signalfd");
+		if (mode.tty)
+			continue;
+		if (fds[1].revents)
+			pump(&out);
+		if (fds[2].revents)
+			pump(&err);
+		if (fds[3].revents)
+			pump(&in);
+	}
+	while (!mode.tty && (pump(&out) || pump(&err)))
+		;
+	return status;
+}
+
+int main(void)
+{
+	static char *argv[MAX_ARGS];
+	sigset_t set;
+	pid_t pid;
+
+	mount_all();
+	read_mode();
+	read_argv(argv);
+	load_module();
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	if (chdir("/"))
+		complain("/");
+	pid = mode.tty ? start_on_tty(argv) : start_on_pipes(argv);
+	report_status(serve(pid, signalfd(-1, &set, SFD_CLOEXEC)));
+	power_off();
+}
