@@ -14,6 +14,7 @@ PROGRESS := scripts/progress
 
 # What a build must not depend on, or ccache would never hit.
 export CCACHE_DIR := $(O)/ccache
+export CCACHE_DEPEND := 1
 export KBUILD_BUILD_TIMESTAMP := 1970-01-01
 export KBUILD_BUILD_USER := zvm
 export KBUILD_BUILD_HOST := zvm
@@ -21,7 +22,7 @@ export ZVM_BUILD := $(O)/zvm
 export PATH := $(PATH):/usr/sbin:/sbin
 
 # The new files of the series, at the path they have in the kernel.
-NEW_FILES = $(shell sed -n 's/.*# adds: //p' patches/$(BASE)/series)
+NEW_FILES = $(shell scripts/series adds $(BASE))
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:

@@ -55,6 +55,8 @@
 /* DIAGNOSE X'260' subcode: storage configuration. */
 #define DIAG260_EXTENTS	0x10
 
+#define FUNCTIONS "LOADSHR, LOADNSR, PURGESEG, FINDSEGA, DEFSEG or SAVESEG"
+
 static const char * const function_names[CP_NFUNCTIONS] = {
 	"LOADSHR", "LOADNSR", "PURGESEG", "FINDSEGA", "DEFSEG", "SAVESEG",
 };
@@ -90,7 +92,7 @@ uint8_t ebcdic_from_ascii(char c)
 		return letter_to_ebcdic(c - 'a') - 0x40;
 	if (c >= '0' && c <= '9')
 		return 0xf0 + c - '0';
-	for (i = 0; i < sizeof(specials) / sizeof(specials[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(specials); i++)
 		if (specials[i].ascii == c)
 			return specials[i].ebcdic;
 	return 0x6f;
@@ -196,15 +198,14 @@ int cp_parse_fail(const char *text, struct cp_fail *rule, char *err, size_t errl
 
 	if (strlen(text) >= sizeof(copy))
 		return fail("failure '%.40s...' is too long", text);
-	strcpy(copy, text);
+	memcpy(copy, text, strlen(text) + 1);
 	while (rest && n < 3)
 		word[n++] = strsep(&rest, ",");
 	*rule = (struct cp_fail){ .count = -1 };
 	if (rest || n < 2)
 		return fail("failure '%s' is not FUNCTION[,NAME],RC[*COUNT]", text);
 	if (parse_function(word[0], &rule->function))
-		return fail("CP function '%s' is unknown: use LOADSHR, LOADNSR, PURGESEG, FINDSEGA, DEFSEG or SAVESEG",
-			    word[0]);
+		return fail("CP function '%s' is unknown: use " FUNCTIONS, word[0]);
 	if (n == 3 && seg_parse_name(word[1], strlen(word[1]), rule->name, err, errlen))
 		return -1;
 	count = strchr(word[n - 1], '*');
@@ -559,12 +560,16 @@ static int query_term(struct command *cmd)
 	return 0;
 }
 
+static const char map_header[] =
+	"FILE FILENAME FILETYPE MINSIZE  BEGPAG ENDPAG TYPE CL #USERS PARMREGS VMGROUP\n";
+
 static void map_segment(struct command *cmd, const struct segment *seg)
 {
 	unsigned int i;
 
 	for (i = 0; i < seg->nr_ranges; i++)
-		fprintf(cmd->out, "%04u %-8s DCSS     N/A      %05llX  %05llX   %s   %c  %05d  N/A      N/A\n",
+		fprintf(cmd->out,
+			"%04u %-8s DCSS     N/A      %05llX  %05llX   %s   %c  %05d  N/A      N/A\n",
 			seg->spid, seg->name, (unsigned long long)seg->range[i].first,
 			(unsigned long long)seg->range[i].last, seg_type_name(seg->range[i].type),
 			seg->class, seg->load != SEG_PURGED);
@@ -587,7 +592,7 @@ static int query_nss(struct command *cmd)
 		if (name && strcmp(name, "ALL") && strcmp(name, seg->name))
 			continue;
 		if (!n++)
-			fprintf(cmd->out, "FILE FILENAME FILETYPE MINSIZE  BEGPAG ENDPAG TYPE CL #USERS PARMREGS VMGROUP\n");
+			fputs(map_header, cmd->out);
 		map_segment(cmd, seg);
 	}
 	if (!n)
@@ -821,7 +826,7 @@ static int run_command(struct command *cmd)
 
 	if (!w)
 		return 0;
-	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(commands); i++)
 		if (is_word(w, commands[i].name, commands[i].min))
 			return commands[i].run(cmd);
 	return message(cmd, "CMD", 1, "Unknown CP command: ", w);

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/klog.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/signalfd.h>
@@ -26,6 +27,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define __noreturn	__attribute__((noreturn))
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define MAX_ARGS	4096
 
 static const struct { const char *type, *where; } mounts[] = {
@@ -52,7 +55,7 @@ struct stream {
 
 static struct stream in, out, err;
 
-static void __attribute__((noreturn)) power_off(void)
+static void __noreturn power_off(void)
 {
 	sync();
 	reboot(RB_POWER_OFF);
@@ -74,7 +77,7 @@ static void mount_all(void)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(mounts); i++) {
 		mkdir(mounts[i].where, 0755);
 		mount(mounts[i].type, mounts[i].where, mounts[i].type, 0, NULL);
 	}
@@ -154,6 +157,20 @@ static int open_port(const char *name, int flags)
 	return fd;
 }
 
+/* The console begins late and does not repeat what was logged before. */
+static void report_boot(void)
+{
+	static char log[1 << 20];
+	int port = open_port("zvm.boot", O_WRONLY), n, done = 0;
+	ssize_t written = 0;
+
+	n = klogctl(3 /* SYSLOG_ACTION_READ_ALL */, log, sizeof(log));
+	for (; port >= 0 && done < n && written >= 0; done += written)
+		written = write(port, log + done, n - done);
+	if (port >= 0)
+		close(port);
+}
+
 static void report_status(int status)
 {
 	int port = open_port("zvm.status", O_WRONLY);
@@ -176,7 +193,7 @@ static void read_argv(char **argv)
 	argv[n] = NULL;
 }
 
-static void __attribute__((noreturn)) run(char **argv)
+static void __noreturn run(char **argv)
 {
 	sigset_t none;
 
@@ -240,7 +257,8 @@ static void shut(struct stream *s)
 {
 	close(s->from);
 	close(s->to);
-	s->from = s->to = -1;
+	s->from = -1;
+	s->to = -1;
 }
 
 /* Move what can be moved without waiting; false when there was nothing. */
@@ -323,6 +341,7 @@ int main(void)
 	mount_all();
 	read_mode();
 	read_argv(argv);
+	report_boot();
 	load_module();
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);

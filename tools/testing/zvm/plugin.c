@@ -27,8 +27,8 @@
 
 /* How the host names guest memory that is a memory-backend-memfd (zvm-run). */
 #define RAM_NAME	"/memfd:memory-backend-memfd"
-/* What a guest reads where CP has taken a segment away: "PURGED" in hex speak. */
-#define POISON		0xdead5e6dead5e6ddULL
+/* What a guest reads where CP has taken a segment away: a dead segment. */
+#define POISON		0xdead5e6ddead5e6dULL
 /* The poison is mapped again and again in pieces of this size. */
 #define POISON_BYTES	(16 * ZVM_MIB)
 
@@ -61,7 +61,7 @@ static const char *report_path;
 /* One bit a page: QEMU holds translated code of it. Set without a lock. */
 static uint8_t *code_pages;
 
-static void __attribute__((noreturn, format(printf, 1, 2))) die(const char *format, ...)
+static void __noreturn __printf(1, 2) die(const char *format, ...)
 {
 	va_list args;
 
@@ -74,7 +74,7 @@ static void __attribute__((noreturn, format(printf, 1, 2))) die(const char *form
 }
 
 /* Something that z/VM would have answered with an exception. */
-static void __attribute__((format(printf, 1, 2))) violation(const char *format, ...)
+static void __printf(1, 2) violation(const char *format, ...)
 {
 	char text[256];
 	va_list args;
@@ -175,8 +175,8 @@ static void for_pages(struct segment *seg, const struct seg_range *range,
 
 	while (page <= range->last) {
 		n = range->last - page + 1;
-		if (n > sizeof(entry) / sizeof(entry[0]))
-			n = sizeof(entry) / sizeof(entry[0]);
+		if (n > ARRAY_SIZE(entry))
+			n = ARRAY_SIZE(entry);
 		read_pagemap(page, entry, n);
 		for (i = 0; i < n; i++, page++)
 			if (select(entry[i]))
@@ -240,10 +240,10 @@ static void check_segment(struct segment *seg)
 	}
 }
 
-/* Writing to a page makes QEMU forget what it has translated of it. */
+/* Writing all of a page makes QEMU forget what it has translated of it. */
 static void forget_code(uint64_t first, uint64_t last)
 {
-	GByteArray *byte = g_byte_array_new();
+	GByteArray *content = g_byte_array_new();
 	uint64_t page;
 
 	for (page = first; page <= last; page++) {
@@ -254,11 +254,11 @@ static void forget_code(uint64_t first, uint64_t last)
 		if (!(__atomic_fetch_and(&code_pages[page / 8], ~(1 << page % 8),
 					 __ATOMIC_RELAXED) & 1 << page % 8))
 			continue;
-		g_byte_array_set_size(byte, 0);
-		g_byte_array_append(byte, ram + (page << ZVM_PAGE_SHIFT), 1);
-		qemu_plugin_write_memory_hwaddr(page << ZVM_PAGE_SHIFT, byte);
+		g_byte_array_set_size(content, 0);
+		g_byte_array_append(content, ram + (page << ZVM_PAGE_SHIFT), ZVM_PAGE_SIZE);
+		qemu_plugin_write_memory_hwaddr(page << ZVM_PAGE_SHIFT, content);
 	}
-	g_byte_array_free(byte, 1);
+	g_byte_array_free(content, 1);
 }
 
 static int map_private(uint64_t addr, uint64_t len, int fd, uint64_t offset)
@@ -630,6 +630,8 @@ static void start(unsigned int vcpu, void *data)
 		find_registers();
 		find_ram();
 		find_ram_fd();
+		/* A huge page could reach beyond the end of storage (check_nowhere). */
+		madvise(ram, ram_size, MADV_NOHUGEPAGE);
 		for (seg = vm.segments; seg; seg = seg->next) {
 			if (poison_fd < 0)
 				make_poison();

@@ -159,7 +159,7 @@ static void test_options(void)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(options); i++) {
 		struct zvm *vm = new_vm();
 		char err[256] = "taken";
 		int rc = zvm_configure(vm, options[i].key, options[i].value, err, sizeof(err));
@@ -213,7 +213,7 @@ static void test_conflicts(void)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(pairs); i++) {
 		struct zvm *vm = new_vm();
 		char err[256] = "taken";
 		int rc;
@@ -362,7 +362,7 @@ static void test_fail(void)
 	char err[256];
 	size_t i;
 
-	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(table); i++) {
 		struct zvm *vm = vm_with("FS,EW,20000-200FF");
 		bool failed, again;
 
@@ -435,7 +435,7 @@ static void test_commands(void)
 	size_t i;
 	int rc;
 
-	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(commands); i++) {
 		struct zvm *vm = vm_with("FS,EW,20000-200FF");
 
 		diag08(vm, commands[i].command, response, sizeof(response) - 1, &rc);

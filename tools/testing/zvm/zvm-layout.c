@@ -5,7 +5,8 @@
  * Usage: zvm-layout CONF KEY=VALUE...
  *
  * Writes the plugin's configuration to CONF and prints the MiB of guest
- * addresses that QEMU has to provide. Exit status 2: a value is wrong.
+ * addresses that QEMU has to provide, and those of the first storage extent.
+ * Exit status 2: a value is wrong.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -83,6 +84,7 @@ int main(int argc, char **argv)
 	fprintf(conf, "size %llu\n", (unsigned long long)address_space());
 	if (fclose(conf))
 		die(strerror(errno));
-	printf("%llu\n", (unsigned long long)(address_space() / ZVM_MIB));
+	printf("%llu %llu\n", (unsigned long long)(address_space() / ZVM_MIB),
+	       (unsigned long long)((vm.extent[0].last + 1) / ZVM_MIB));
 	return 0;
 }

@@ -17,6 +17,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#define __noreturn	__attribute__((noreturn))
+#define __printf(a, b)	__attribute__((format(printf, a, b)))
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
 #define ZVM_PAGE_SHIFT	12
 #define ZVM_PAGE_SIZE	4096UL
 #define ZVM_MIB		(1UL << 20)
@@ -160,7 +164,7 @@ void cp_stsi_322(const struct zvm *vm, uint8_t *sysib);
 int cp_diag_08(struct zvm *vm, const uint64_t rx[2], uint64_t ry[2]);
 int cp_diag_64(struct zvm *vm, uint64_t *rx, uint64_t *ry);
 int cp_diag_260(struct zvm *vm, const uint64_t rx[2], uint64_t *ry);
-void cp_record(struct zvm *vm, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void __printf(2, 3) cp_record(struct zvm *vm, const char *format, ...);
 
 /* Condition code of a DIAGNOSE that CP leaves to the machine. */
 #define CP_NOT_MINE	(-1)

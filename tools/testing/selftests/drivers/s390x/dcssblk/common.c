@@ -1,0 +1,677 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Helpers of the DCSS DAX tests, see dcss.h. */
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+
+#include "../../../kselftest.h"
+#include "dcss.h"
+
+/* Much longer than any case takes, also under emulation. */
+#define CASE_SECONDS	60
+
+struct dcss_options opt = {
+	.tmp = "/tmp",
+	.size = 64 * 1024,
+};
+
+size_t pagesize;
+static int kmsg = -1;
+
+static const struct option long_options[] = {
+	{ "other",	required_argument,	NULL, 'o' },
+	{ "tmp",	required_argument,	NULL, 't' },
+	{ "exec",	required_argument,	NULL, 'x' },
+	{ "segment",	required_argument,	NULL, 's' },
+	{ "size",	required_argument,	NULL, 'z' },
+	{ "only",	required_argument,	NULL, 'O' },
+	{ "stock",	no_argument,		NULL, 'S' },
+	{ "readonly",	no_argument,		NULL, 'r' },
+	{ "table",	no_argument,		NULL, 'T' },
+	{ "known",	no_argument,		NULL, 'k' },
+	{ }
+};
+
+static __noreturn void help(const char *name)
+{
+	fprintf(stderr,
+		"usage: %s [options] DIRECTORY\n"
+		"  --other DIR     on a file system without DAX\n"
+		"  --tmp DIR       for core files (default /tmp)\n"
+		"  --exec FILE     xip-hello, to be copied to DIRECTORY\n"
+		"  --segment NAME  whose pages the files are (/proc/iomem)\n"
+		"  --size BYTES    of a mapping\n"
+		"  --only TEXT     only cases whose name contains TEXT\n"
+		"  --stock         the kernel has no struct pages for a DCSS\n"
+		"  --readonly      DIRECTORY/data exists, made by mkimages.sh\n"
+		"  --table         one line for each user of GUP, no test\n"
+		"  --known         also the cases that show known bugs\n", name);
+	exit(KSFT_FAIL);
+}
+
+static void parse_one(int c, const char *name)
+{
+	switch (c) {
+	case 'o':
+		opt.other = optarg;
+		break;
+	case 't':
+		opt.tmp = optarg;
+		break;
+	case 'x':
+		opt.exec = optarg;
+		break;
+	case 's':
+		opt.segment = optarg;
+		break;
+	case 'z':
+		opt.size = strtoul(optarg, NULL, 0);
+		break;
+	case 'O':
+		opt.only = optarg;
+		break;
+	case 'S':
+		opt.stock = true;
+		break;
+	case 'r':
+		opt.readonly = true;
+		break;
+	case 'T':
+		opt.table = true;
+		break;
+	case 'k':
+		opt.known = true;
+		break;
+	default:
+		help(name);
+	}
+}
+
+void dcss_parse(int argc, char **argv)
+{
+	const char *stock = getenv("DCSSBLK_STOCK");
+	int c;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	pagesize = sysconf(_SC_PAGESIZE);
+	opt.stock = stock && !strcmp(stock, "1");
+	while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1)
+		parse_one(c, argv[0]);
+	if (optind + 1 == argc)
+		opt.dir = argv[optind];
+	if (optind + 1 < argc || opt.size < 4 * pagesize ||
+	    opt.size % (2 * pagesize))
+		help(argv[0]);
+	/* As run by make run_tests, without a segment to work on. */
+	if (!opt.dir)
+		ksft_exit_skip("no directory on a DCSS, see dcssblk.sh\n");
+}
+
+/* A table is short; why something fails goes elsewhere. */
+static FILE *reasons(void)
+{
+	return opt.table ? stderr : stdout;
+}
+
+static void say(const char *fmt, va_list args)
+{
+	fprintf(reasons(), "# ");
+	vfprintf(reasons(), fmt, args);
+}
+
+int fails(const char *fmt, ...)
+{
+	int err = errno;
+	va_list args;
+
+	va_start(args, fmt);
+	say(fmt, args);
+	va_end(args);
+	fprintf(reasons(), ": %s\n", strerror(err));
+	return KSFT_FAIL;
+}
+
+int wrong(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	say(fmt, args);
+	va_end(args);
+	fprintf(reasons(), "\n");
+	return KSFT_FAIL;
+}
+
+int skip(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	say(fmt, args);
+	va_end(args);
+	fprintf(reasons(), "\n");
+	return KSFT_SKIP;
+}
+
+/*
+ * Eight bytes each, a running number and a newline: no two pages are alike,
+ * seed 0 is what mkimages.sh writes to "data", and a dump is readable.
+ */
+void fill(char *buf, size_t len, unsigned int seed)
+{
+	unsigned int n, digits;
+	size_t i, j;
+
+	for (i = 0; i + 8 <= len; i += 8) {
+		n = (i / 8 + seed * 1000003UL) % 10000000;
+		for (j = 0, digits = n; j < 7; j++, digits /= 10)
+			buf[i + 6 - j] = '0' + digits % 10;
+		buf[i + 7] = '\n';
+	}
+}
+
+char *filled(size_t len, unsigned int seed)
+{
+	char *buf = NULL;
+
+	if (posix_memalign((void **)&buf, pagesize, len))
+		ksft_exit_fail_msg("no memory for %zu bytes\n", len);
+	fill(buf, len, seed);
+	return buf;
+}
+
+int differs(const char *what, const char *got, const char *want, size_t len)
+{
+	size_t i;
+
+	if (!memcmp(got, want, len))
+		return 0;
+	for (i = 0; got[i] == want[i]; i++)
+		;
+	wrong("%s: byte 0x%zx of 0x%zx is %02x, not %02x", what, i, len,
+	      (unsigned char)got[i], (unsigned char)want[i]);
+	return 1;
+}
+
+int file_is(int fd, const char *want, size_t len)
+{
+	char *buf = filled(len, 0);
+	ssize_t n = pread(fd, buf, len, 0);
+	int rc = KSFT_FAIL;
+
+	if (n != (ssize_t)len)
+		fails("read of the file gives %zd", n);
+	else if (!differs("file", buf, want, len))
+		rc = KSFT_PASS;
+	free(buf);
+	return rc;
+}
+
+/* The mapping must read as @now, and the file too where it is shared. */
+int written(struct area *a, const char *now)
+{
+	if (differs("mapping", a->map, now, a->len))
+		return KSFT_FAIL;
+	return file_is(a->fd, a->how & SHARED ? now : a->file, a->len);
+}
+
+int new_file(const char *dir, const char *name, const char *data, size_t len,
+	     char *path)
+{
+	int fd;
+
+	snprintf(path, 256, "%s/%s", dir, name);
+	unlink(path);
+	fd = open(path, O_RDWR | O_CREAT | O_EXCL, 0755);
+	if (fd < 0)
+		return fd;
+	if (write(fd, data, len) != (ssize_t)len) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* A file with a name no more, to be closed only. */
+int open_other(const char *dir, const char *name, const char *data, size_t len,
+	       int flags)
+{
+	char path[256];
+	int fd;
+
+	fd = new_file(dir, name, data, len, path);
+	if (fd < 0)
+		return fd;
+	fsync(fd);
+	close(fd);
+	fd = open(path, O_RDWR | flags);
+	unlink(path);
+	return fd;
+}
+
+/* A child that does not survive its parent. */
+pid_t fork_child(void)
+{
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return pid;
+}
+
+int child_result(pid_t pid)
+{
+	int status;
+
+	if (pid < 0)
+		return fails("fork");
+	if (waitpid(pid, &status, 0) != pid)
+		return fails("waitpid");
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status);
+	return wrong("killed by signal %d%s", WTERMSIG(status),
+		     WTERMSIG(status) == SIGALRM ? " (takes too long)" : "");
+}
+
+/*
+ * Let another process work on the mapping of this one. The other process has
+ * no mapping at that place: where the kernel takes the wrong address space
+ * (cow_user_page() of a page without struct page does), it shows.
+ */
+int by_other(struct area *a, int (*fn)(struct area *a, pid_t pid))
+{
+	pid_t pid = fork_child();
+
+	if (!pid) {
+		munmap(a->map, a->len);
+		_exit(fn(a, getppid()));
+	}
+	return child_result(pid);
+}
+
+int copy_file(const char *from, const char *to)
+{
+	int in = open(from, O_RDONLY), out;
+	char buf[4096];
+	ssize_t n;
+
+	if (in < 0)
+		return -1;
+	unlink(to);
+	out = open(to, O_WRONLY | O_CREAT | O_EXCL, 0755);
+	if (out < 0) {
+		close(in);
+		return -1;
+	}
+	while ((n = read(in, buf, sizeof(buf))) > 0)
+		if (write(out, buf, n) != n)
+			n = -1;
+	close(in);
+	return close(out) || n < 0 ? -1 : 0;
+}
+
+int put_string(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY), rc;
+
+	if (fd < 0)
+		return -1;
+	rc = write(fd, text, strlen(text)) == (ssize_t)strlen(text) ? 0 : -1;
+	close(fd);
+	return rc;
+}
+
+int get_string(const char *path, char *text, size_t len)
+{
+	int fd = open(path, O_RDONLY);
+	ssize_t n;
+
+	text[0] = '\0';
+	if (fd < 0)
+		return -1;
+	n = read(fd, text, len - 1);
+	close(fd);
+	if (n < 0)
+		return -1;
+	text[n] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	return 0;
+}
+
+/* ext2 and ext4 have one magic number, so statfs() does not tell them apart. */
+int fs_type(const char *path, char *type, size_t len)
+{
+	unsigned int major, minor;
+	char line[512], name[32];
+	struct stat st;
+	FILE *f;
+	int rc = -1;
+
+	f = fopen("/proc/self/mountinfo", "r");
+	if (!f)
+		return -1;
+	if (stat(path, &st))
+		st.st_dev = 0;
+	while (rc && fgets(line, sizeof(line), f)) {
+		char *dash = strstr(line, " - ");
+
+		if (sscanf(line, "%*d %*d %u:%u", &major, &minor) != 2 ||
+		    makedev(major, minor) != st.st_dev || !dash ||
+		    sscanf(dash, " - %31s", name) != 1)
+			continue;
+		snprintf(type, len, "%s", name);
+		rc = 0;
+	}
+	fclose(f);
+	return rc;
+}
+
+unsigned long long pagemap_entry(pid_t pid, uintptr_t addr)
+{
+	unsigned long long entry = 0;
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/pagemap", pid);
+	fd = open(path, O_RDONLY);
+	if (fd < 0)
+		return 0;
+	if (pread(fd, &entry, 8, addr / pagesize * 8) != 8)
+		entry = 0;
+	close(fd);
+	return entry;
+}
+
+/* The segment in /proc/iomem: several lines where several were joined. */
+int iomem_range(const char *segment, unsigned long long *first,
+		unsigned long long *last)
+{
+	char line[256], name[64];
+	unsigned long long from, to;
+	int found = 0;
+	FILE *f;
+
+	f = fopen("/proc/iomem", "r");
+	if (!f)
+		return -1;
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, " %llx-%llx : %63s", &from, &to,
+			   name) != 3 || strcmp(name, segment) ||
+		    !strstr(line, "(DCSS)"))
+			continue;
+		*first = found++ ? *first : from;
+		*last = to;
+	}
+	fclose(f);
+	return found ? 0 : -1;
+}
+
+/* A value of /proc/meminfo in KiB. */
+long meminfo_kb(const char *field)
+{
+	char line[128];
+	long value = -1;
+	size_t n = strlen(field);
+	FILE *f;
+
+	f = fopen("/proc/meminfo", "r");
+	if (!f)
+		return -1;
+	while (fgets(line, sizeof(line), f))
+		if (!strncmp(line, field, n) && line[n] == ':')
+			value = atol(line + n + 1);
+	fclose(f);
+	return value;
+}
+
+/* R, S, D, ... or 0 for a task that is gone. */
+int task_state(pid_t tid)
+{
+	char path[64], text[256], *end;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", tid);
+	if (get_string(path, text, sizeof(text)))
+		return 0;
+	end = strrchr(text, ')');
+	return end && end[1] ? end[2] : 0;
+}
+
+/* From here on the kernel log is this case's. */
+void log_mark(void)
+{
+	if (kmsg < 0)
+		kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
+	if (kmsg >= 0)
+		lseek(kmsg, 0, SEEK_END);
+}
+
+/* Whether the kernel complained since, and with which line first. */
+int log_bad(char *line, size_t len)
+{
+	static const char *const bad[] = {
+		"BUG:", "WARNING:", "Bad page", "Oops", "kernel BUG at",
+	};
+	char record[4096], *text;
+	ssize_t n;
+	size_t i;
+	int found = 0;
+
+	if (kmsg < 0)
+		return 0;
+	while ((n = read(kmsg, record, sizeof(record) - 1)) > 0 ||
+	       (n < 0 && errno == EPIPE)) {
+		record[n < 0 ? 0 : n] = '\0';
+		text = strchr(record, ';');
+		for (i = 0; text && !found && i < ARRAY_SIZE(bad); i++) {
+			if (!strstr(text, bad[i]))
+				continue;
+			text[strcspn(text, "\n")] = '\0';
+			snprintf(line, len, "%s", text + 1);
+			found = 1;
+		}
+	}
+	return found;
+}
+
+static const char *how_name(unsigned int how)
+{
+	switch (how) {
+	case SHARED_RO:
+		return ", shared read-only";
+	case SHARED_RW:
+		return ", shared";
+	case PRIVATE_RO:
+		return ", private read-only";
+	case PRIVATE_RW:
+		return ", private";
+	case PRIVATE_MIX:
+		return ", private half written";
+	}
+	return "";
+}
+
+/* Map it as the case wants it, with every page in the page table. */
+static int map_area(struct area *a)
+{
+	size_t off;
+	int prot = PROT_READ;
+
+	if (a->how & WRITABLE)
+		prot |= PROT_WRITE;
+	a->map = mmap(NULL, a->len, prot,
+		      a->how & SHARED ? MAP_SHARED : MAP_PRIVATE, a->fd, 0);
+	if (a->map == MAP_FAILED)
+		return fails("mmap");
+	for (off = 0; off < a->len; off += pagesize) {
+		touch(a->map + off);
+		if (a->how == SHARED_RW)
+			fill(a->map + off, pagesize, off / pagesize + 7);
+		if (a->how == PRIVATE_MIX && (off / pagesize & 1))
+			fill(a->map + off, pagesize, off / pagesize + 7);
+		memcpy(a->want + off, a->map + off, pagesize);
+	}
+	if (a->how == SHARED_RW)
+		memcpy(a->file, a->want, a->len);
+	return KSFT_PASS;
+}
+
+static int area_open(struct area *a, unsigned int how)
+{
+	memset(a, 0, sizeof(*a));
+	a->fd = -1;
+	a->how = how;
+	a->len = opt.size;
+	if (!how)
+		return KSFT_PASS;
+	a->file = filled(a->len, opt.readonly ? 0 : how + 1);
+	a->want = filled(a->len, 0);
+	if (opt.readonly) {
+		snprintf(a->path, sizeof(a->path), "%s/data", opt.dir);
+		a->fd = open(a->path, O_RDONLY);
+	} else {
+		a->fd = new_file(opt.dir, "area", a->file, a->len, a->path);
+		fsync(a->fd);
+	}
+	if (a->fd < 0)
+		return fails("%s", a->path);
+	return map_area(a);
+}
+
+static int run_child(const struct dcss_case *c, unsigned int how)
+{
+	struct area a;
+	pid_t pid = fork_child();
+	int rc;
+
+	if (!pid) {
+		alarm(CASE_SECONDS);
+		rc = area_open(&a, how);
+		if (rc != KSFT_PASS)
+			ksft_exit_fail_msg("cannot prepare the mapping\n");
+		if (how && (differs("new mapping", a.map, a.want, a.len) ||
+			    file_is(a.fd, a.file, a.len)))
+			_exit(KSFT_FAIL);
+		rc = c->run(&a);
+		if (how && !opt.readonly)
+			unlink(a.path);
+		fflush(stdout);
+		_exit(rc);
+	}
+	return child_result(pid);
+}
+
+static const char *cannot(const struct dcss_case *c, unsigned int how)
+{
+	if ((c->flags & NEEDS_OTHER) && !opt.other)
+		return "needs --other";
+	if ((c->flags & NEEDS_EXEC) && !opt.exec)
+		return "needs --exec";
+	if (opt.readonly && (how == SHARED_RW || (c->flags & NEEDS_WRITE)))
+		return "read-only file system";
+	return NULL;
+}
+
+/* What has to come out on this kernel and on this file system. */
+static void expect(const struct dcss_case *c, unsigned int how, int rc,
+		   const char *type)
+{
+	bool must_fail = opt.stock && (c->flags & NO_MAPPING ?
+				       c->stock : c->stock & how);
+	bool limit = (c->flags & EXT2_LIMIT) && !strcmp(type, "ext2");
+	const char *variant = how_name(how);
+
+	if (rc == KSFT_SKIP)
+		ksft_test_result_skip("%s%s\n", c->name, variant);
+	else if (!must_fail && !limit)
+		ksft_test_result(rc == KSFT_PASS, "%s%s\n", c->name, variant);
+	else if (rc != KSFT_PASS)
+		ksft_test_result_xfail("%s%s: %s\n", c->name, variant,
+				       must_fail ? "no struct pages" :
+				       "ext2 does not wait for pins");
+	else if (c->flags & IN_LOG)
+		/* mm/memory.c, print_bad_pte(): 60 reports a minute. */
+		ksft_test_result_skip("%s%s: the log may be quiet\n", c->name,
+				      variant);
+	else
+		ksft_test_result_fail("%s%s: passes where it must fail\n",
+				      c->name, variant);
+}
+
+static void run_one(const struct dcss_case *c, unsigned int how,
+		    const char *type)
+{
+	const char *why = cannot(c, how);
+	char line[256];
+	int rc;
+
+	if (why) {
+		ksft_test_result_skip("%s%s: %s\n", c->name, how_name(how),
+				      why);
+		return;
+	}
+	log_mark();
+	rc = run_child(c, how);
+	/* Stock reports bad PTEs by the way in cases that do work. */
+	if (log_bad(line, sizeof(line)) &&
+	    (!opt.stock || (c->flags & IN_LOG)))
+		rc = wrong("kernel log: %s", line);
+	expect(c, how, rc, type);
+}
+
+static bool selected(const struct dcss_case *c)
+{
+	return !opt.only || strstr(c->name, opt.only);
+}
+
+void dcss_run(const struct dcss_case *list, size_t nr)
+{
+	unsigned int plan = 0, how;
+	char type[32] = "";
+	size_t i;
+
+	for (i = 0; i < nr; i++)
+		if (selected(&list[i]))
+			plan += (list[i].flags & NO_MAPPING) ? 1 :
+				__builtin_popcount(list[i].how);
+	fs_type(opt.dir, type, sizeof(type));
+	ksft_print_header();
+	ksft_set_plan(plan);
+	for (i = 0; i < nr; i++) {
+		if (!selected(&list[i]))
+			continue;
+		if (list[i].flags & NO_MAPPING)
+			run_one(&list[i], 0, type);
+		for (how = 1; how & ANY; how <<= 1)
+			if (list[i].how & how)
+				run_one(&list[i], how, type);
+	}
+	ksft_finished();
+}
+
+/* For people: what works on a shared mapping of a file on this kernel. */
+void dcss_table(const struct dcss_case *list, size_t nr)
+{
+	unsigned int how;
+	char line[256];
+	size_t i;
+	int rc;
+
+	for (i = 0; i < nr; i++) {
+		how = (list[i].flags & NO_MAPPING) ? 0 : SHARED_RW;
+		if (!(list[i].flags & IN_TABLE) || cannot(&list[i], how))
+			continue;
+		log_mark();
+		rc = run_child(&list[i], how);
+		if ((list[i].flags & IN_LOG) && log_bad(line, sizeof(line)))
+			rc = wrong("kernel log: %s", line);
+		printf("%s %s\n", list[i].name, rc ? "fails" : "ok");
+	}
+	exit(KSFT_PASS);
+}

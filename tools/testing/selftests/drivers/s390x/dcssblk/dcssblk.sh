@@ -1,0 +1,405 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# DAX on DCSSs: add segments, mount them -o dax, run the tests on them, and
+# see that all is as it was afterwards. To be run as root on z/VM:
+#
+#	[options]
+#	-s SEGMENT:FSTYPE[:ro]	test this segment, which has a file system;
+#				one that is not read-only gets written to,
+#				in a directory of its own
+#	-o SEGMENT:FSTYPE	a scratch segment, mounted without DAX: what
+#				the direct I/O of the other segments goes to
+#	-O DIRECTORY		instead of -o: on a block device without DAX
+#	-n SEGMENT:FSTYPE	mount -o dax must be refused here, /dev/NAME is
+#				any other block device
+#	-b SEGMENT[,PAIR[,APART[,OVERLAP[=PAGES][,STORAGE[=PAGES]]]]]
+#				bad input to sysfs, see sysfs.c; the last two
+#				segments are defined first if PAGES are given:
+#				part of SEGMENT, and part of guest storage
+#	-S			the kernel has no struct pages for a DCSS: the
+#				cases marked so have to fail; $DCSSBLK_STOCK=1
+#	-k			also show the known bugs
+#	-T			only the table of GUP users, of the first -s
+#
+# The segments and their images are made by mkimages.sh. In a guest with
+# 512 MiB of storage, on z/VM or on tools/testing/zvm:
+#
+#	-o OTHER:ext4 -s EXT4:ext4 -s XIP:ext2:ro
+#
+# The result is KTAP: a line for each program, its cases are indented.
+set -u
+
+here=$(cd "$(dirname "$0")" && pwd)
+root=/sys/devices/dcssblk
+tmp=${TMPDIR:-/tmp}/dcssblk.$$
+marker="dcssblk selftest $$"
+stock=${DCSSBLK_STOCK:-0}
+segments='' other='' otherdir='' refused='' bad='' known='' table=''
+tests=0
+failed=0
+
+while getopts s:o:O:n:b:SkT opt; do
+	case $opt in
+	s)	segments="$segments $OPTARG" ;;
+	o)	other=$OPTARG ;;
+	O)	otherdir=$OPTARG ;;
+	n)	refused="$refused $OPTARG" ;;
+	b)	bad=$OPTARG ;;
+	S)	stock=1 ;;
+	k)	known=--known ;;
+	T)	table=1 ;;
+	*)	sed -n '/^#	/s/^#	//p' "$0" >&2
+		exit 1 ;;
+	esac
+done
+
+result()	# result STATUS NAME: as kselftest counts
+{
+	tests=$((tests + 1))
+	case $1 in
+	0)	echo "ok $tests $2" ;;
+	2)	echo "ok $tests # XFAIL $2" ;;
+	4)	echo "ok $tests # SKIP $2" ;;
+	*)	echo "not ok $tests $2"
+		failed=$((failed + 1)) ;;
+	esac
+}
+
+run()		# run NAME COMMAND...: one test, its output indented
+{
+	name=$1
+	shift
+	{
+		KSFT_TAP_LEVEL=1 "$@" 2>&1
+		echo $? >"$tmp/status"
+	} | while IFS= read -r line; do
+		echo "    $line"
+	done
+	result "$(cat "$tmp/status")" "$name"
+}
+
+say()
+{
+	echo "# $*"
+}
+
+# The kernel log since the last mark.
+mark()
+{
+	marks=$((${marks:-0} + 1))
+	echo "$marker mark $marks" >/dev/kmsg
+}
+
+log()
+{
+	dmesg | sed "1,/$marker mark $marks/d"
+}
+
+complaints()
+{
+	log | grep -E 'BUG|WARNING|Bad page|Oops|Unable to handle'
+}
+
+# Without struct pages these come with every case, within mm's rate limit:
+# print_bad_pte(), and once the copy of a page that has none.
+expected_of_stock()
+{
+	grep -E 'BUG: Bad page (map|state)|WARNING: .*mm/memory.c'
+}
+
+check_log()	# check_log NAME
+{
+	complaints >"$tmp/log"
+	if [ "$stock" = 1 ]; then
+		expected_of_stock <"$tmp/log" >>"$tmp/stock-log"
+		grep -vE 'Bad page|mm/memory.c' "$tmp/log" >"$tmp/rest"
+		mv "$tmp/rest" "$tmp/log"
+	fi
+	[ -s "$tmp/log" ] && sed 's/^/# /' "$tmp/log"
+	! [ -s "$tmp/log" ]
+	result $? "$1: kernel log"
+}
+
+device()	# device SEGMENT: its block device
+{
+	case $1 in
+	/*)	echo "$1" ;;
+	*)	for d in "$root/$1"/block/*; do
+			echo "/dev/${d##*/}"
+		done ;;
+	esac
+}
+
+add()		# add SEGMENT...
+{
+	echo "$1" >"$root/add" || return
+	# udev may have work to do.
+	for _ in 1 2 3 4 5; do
+		[ -b "$(device "$1")" ] && return
+		sleep 1
+	done
+	return 1
+}
+
+remove()
+{
+	# Whoever has looked at the new device lets it go in a moment.
+	for _ in 1 2 3 4 5; do
+		echo "$1" >"$root/remove" && return
+		sleep 1
+	done 2>/dev/null
+	return 1
+}
+
+# seg FSTYPE ro? of SEGMENT:FSTYPE[:ro]
+split()
+{
+	seg=${1%%:*}
+	ro=
+	type=${1#*:}
+	case $type in
+	*:ro)	type=${type%:ro}
+		ro=ro ;;
+	esac
+	mnt=$tmp/$(basename "$seg")
+	mkdir -p "$mnt"
+}
+
+programs()	# the tests on the file system mounted now
+{
+	common="--segment $seg --exec $here/xip-hello"
+	[ -n "$otherdir" ] && common="$common --other $otherdir"
+	[ "$stock" = 1 ] && common="$common --stock"
+	dir=$mnt
+	if [ -n "$ro" ]; then
+		common="$common --readonly"
+	else
+		dir=$mnt/selftest
+		mkdir -p "$dir"
+	fi
+	# shellcheck disable=SC2086,SC2015 # options, to be split
+	{
+		[ "$stock" = 0 ] || [ -s "$tmp/stock-log" ] ||
+			bad_maps
+		[ ! -e "$mnt/bin/xip-hello" ] ||
+			run "$seg: xip" "$here/xip" $common "$mnt"
+		[ "$ro" ] && ! [ -e "$mnt/data" ] ||
+			run "$seg: gup" "$here/gup" $common "$dir"
+		[ -n "$ro" ] ||
+			run "$seg: idle" "$here/idle" $common $known "$dir"
+	}
+	[ -n "$ro" ] || rm -rf "$dir"
+}
+
+# A kernel without struct pages reports what mlock does, but no more than 60
+# times a minute: ask this first.
+bad_maps()
+{
+	# shellcheck disable=SC2086
+	run "$seg: gup, mlock first" "$here/gup" $common --size 16384 \
+		--only mlock "$dir"
+}
+
+# The measures of xip mean something: without DAX they say so.
+page_cache()
+{
+	[ -e "$mnt/bin/xip-hello" ] || return
+	"$here/xip" --segment "$seg" "$mnt" >"$tmp/out" 2>&1
+	[ "$(grep -c '^not ok' "$tmp/out")" -ge 4 ]
+	result $? "$seg: without DAX a program is cached"
+}
+
+options()	# other ways to say what is meant
+{
+	for o in dax=always dax=inode dax=never; do
+		mount -t "$type" -o "${ro:+ro,}$o" "$(device "$seg")" "$mnt" &&
+			umount "$mnt"
+		result $? "$seg: mount -o $o"
+	done
+}
+
+# Eight times over: a memmap (64 bytes a page) that is not given back adds up to
+# an eighth of the segment. 512 KiB are left to partly used slabs and to what the
+# kernel frees later, by RCU or a worker: it is waited for.
+memory()
+{
+	before=$(free_kb)
+	for _ in 1 2 3 4 5 6 7 8; do
+		add "$seg" && mount_dax && umount "$mnt"
+		remove "$seg" || break
+	done
+	for _ in 1 2 3 4 5; do
+		after=$(free_kb)
+		[ $((before - after)) -ge 512 ] || break
+		sleep 1
+	done
+	say "free: $before kB, $after kB afterwards"
+	[ $((before - after)) -lt 512 ]
+	result $? "$seg: memory as before, eight times"
+}
+
+free_kb()
+{
+	sync
+	echo 3 >/proc/sys/vm/drop_caches
+	# Free pages on per-CPU lists, megabytes of them, are not in MemFree.
+	awk '/^MemFree:/ { sum += $2 }
+	     $1 == "count:" { sum += $2 * 4 }
+	     END { print sum }' /proc/meminfo /proc/zoneinfo
+}
+
+mount_dax()
+{
+	mount -t "$type" -o "${ro:+ro,}dax" "$(device "$seg")" "$mnt"
+}
+
+one_segment()
+{
+	split "$1"
+	cat /proc/iomem >"$tmp/iomem"
+	mark
+	add "$seg"
+	result $? "$seg: add"
+	mount_dax
+	status=$?
+	result $status "$seg: mount -t $type -o dax"
+	if [ $status = 0 ]; then
+		programs
+		umount "$mnt"
+		result $? "$seg: umount"
+		case $type in
+		erofs)	o=dax=never ;;
+		ext2)	o=noatime ;;
+		*)	options
+			o=dax=never ;;
+		esac
+		mount -t "$type" -o "${ro:+ro,}$o" "$(device "$seg")" "$mnt" &&
+			page_cache && umount "$mnt"
+	fi
+	remove "$seg"
+	result $? "$seg: remove"
+	memory
+	cmp -s "$tmp/iomem" /proc/iomem
+	result $? "$seg: /proc/iomem as before"
+	check_log "$seg"
+}
+
+# No DAX, and a reason in the kernel log, and nothing mounted.
+one_refused()
+{
+	split "$1"
+	mark
+	case $seg in
+	/*)	[ -b "$seg" ] || {
+			result 4 "$seg: no such block device"
+			return
+		} ;;
+	*)	add "$seg"
+		result $? "$seg: add" ;;
+	esac
+	if mount_dax 2>/dev/null; then
+		umount "$mnt"
+		result 1 "$seg: mount -t $type -o dax is refused"
+	else
+		log | sed 's/^/# /'
+		log | grep -iqE 'dax|block ?size'
+		result $? "$seg: mount -t $type -o dax is refused, and why"
+	fi
+	case $seg in
+	/*)	;;
+	*)	remove "$seg"
+		result $? "$seg: remove" ;;
+	esac
+	check_log "$seg"
+}
+
+# CP saves only what is addressable: define while SEGMENT is loaded.
+define_in()	# define_in SEGMENT NAME[=PAGES]...
+{
+	add "$1"
+	shift
+	for def in "$@"; do
+		case $def in
+		*=*)	vmcp DEFSEG "${def%=*}" "${def#*=}" SW &&
+				vmcp SAVESEG "${def%=*}" ;;
+		esac
+	done >"$tmp/out" 2>&1 || sed 's/^/# /' "$tmp/out"
+	remove "${bad%%,*}"
+}
+
+bad_input()
+{
+	IFS=,
+	# shellcheck disable=SC2086 # to be split
+	set -- $bad
+	IFS=' '
+	mark
+	define_in "$1" "${4-}" "${5-}"
+	run "sysfs: bad input" "$here/sysfs" ${2:+--pair "$2"} \
+		${3:+--apart "$3"} ${4:+--overlap "${4%=*}"} \
+		${5:+--storage "${5%=*}"} "$1"
+	check_log "sysfs"
+}
+
+with_other()
+{
+	[ -n "$other" ] || return
+	split "$other"
+	add "$seg" &&
+		mount -t "$type" "$(device "$seg")" "$mnt" && otherdir=$mnt
+	result $? "$seg: mounted without DAX"
+	otherseg=$seg
+}
+
+without_other()
+{
+	[ -n "$other" ] || return
+	umount "$tmp/$otherseg" && remove "$otherseg"
+	result $? "$otherseg: removed"
+}
+
+show_table()
+{
+	with_other >/dev/null
+	split "${segments# }"
+	seg=${segments# }
+	split "${seg%% *}"
+	add "$seg" && mount_dax || exit 1
+	"$here/gup" --table ${otherdir:+--other "$otherdir"} \
+		--exec "$here/xip-hello" "$mnt"
+	umount "$mnt"
+	remove "$seg"
+	without_other >/dev/null
+}
+
+mkdir -p "$tmp"
+trap 'rm -f "$tmp"/*; rmdir "$tmp"/* "$tmp" 2>/dev/null' EXIT
+[ -d $root ] || modprobe dcssblk 2>/dev/null || insmod dcssblk.ko 2>/dev/null
+if [ ! -w $root/add ] || [ -z "$segments$bad$refused" ]; then
+	echo "1..0 # SKIP dcssblk, root and the name of a segment are needed"
+	exit 4
+fi
+if [ -n "$table" ]; then
+	show_table
+	exit
+fi
+
+[ -n "${KSFT_TAP_LEVEL-}" ] || echo "TAP version 13"
+: >"$tmp/stock-log"
+[ -z "$bad" ] || bad_input
+with_other
+for s in $segments; do
+	one_segment "$s"
+done
+without_other
+for s in $refused; do
+	one_refused "$s"
+done
+if [ "$stock" = 1 ] && [ -n "$segments" ]; then
+	grep -q 'Bad page map' "$tmp/stock-log"
+	result $? "stock: the bad page maps are in the log"
+fi
+echo "1..$tests"
+echo "# dcssblk: $((tests - failed)) passed, $failed failed"
+[ $failed = 0 ]

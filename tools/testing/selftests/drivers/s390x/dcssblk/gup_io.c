@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Users of get_user_pages that do I/O from and into a mapping. */
+#include <fcntl.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/uio.h>
+
+#include "../../../kselftest.h"
+#include "dcss.h"
+#include "gup.h"
+#include "uring.h"
+
+static int direct_write(struct area *a, const char *dir)
+{
+	char *junk = filled(a->len, 99);
+	int fd = open_other(dir, "direct", junk, a->len, O_DIRECT);
+	ssize_t n;
+	int rc;
+
+	free(junk);
+	if (fd < 0)
+		return fails("open O_DIRECT in %s", dir);
+	n = pwrite(fd, a->map, a->len, 0);
+	if (n != (ssize_t)a->len)
+		rc = fails("O_DIRECT write gives %zd", n);
+	else
+		rc = file_is(fd, a->want, a->len);
+	close(fd);
+	return rc == KSFT_PASS ? written(a, a->want) : rc;
+}
+
+static int direct_read(struct area *a, const char *dir)
+{
+	char *now = filled(a->len, 42);
+	int fd = open_other(dir, "direct", now, a->len, O_DIRECT);
+	ssize_t n;
+	int rc;
+
+	if (fd < 0)
+		return fails("open O_DIRECT in %s", dir);
+	n = pread(fd, a->map, a->len, 0);
+	if (n != (ssize_t)a->len)
+		rc = fails("O_DIRECT read gives %zd", n);
+	else
+		rc = written(a, now);
+	close(fd);
+	free(now);
+	return rc;
+}
+
+int io_direct_write_other(struct area *a)
+{
+	return direct_write(a, opt.other);
+}
+
+int io_direct_read_other(struct area *a)
+{
+	return direct_read(a, opt.other);
+}
+
+int io_direct_write_same(struct area *a)
+{
+	return direct_write(a, opt.dir);
+}
+
+int io_direct_read_same(struct area *a)
+{
+	return direct_read(a, opt.dir);
+}
+
+/* Pages in reverse order: an array of buffers, none next to the other. */
+int io_direct_vector(struct area *a)
+{
+	size_t n = a->len / pagesize, i;
+	struct iovec iov[64];
+	char *now = filled(a->len, 42);
+	int fd = open_other(opt.other, "vector", now, a->len, O_DIRECT), rc;
+
+	if (fd < 0)
+		return fails("open O_DIRECT in %s", opt.other);
+	n = n > ARRAY_SIZE(iov) ? ARRAY_SIZE(iov) : n;
+	for (i = 0; i < n; i++) {
+		iov[i].iov_base = a->map + (n - 1 - i) * pagesize;
+		iov[i].iov_len = pagesize;
+	}
+	if (preadv(fd, iov, n, 0) != (ssize_t)(n * pagesize))
+		return fails("O_DIRECT preadv");
+	for (i = 0; i < n; i++)
+		memcpy(a->want + (n - 1 - i) * pagesize, now + i * pagesize,
+		       pagesize);
+	rc = written(a, a->want);
+	if (pwritev(fd, iov, n, 0) != (ssize_t)(n * pagesize))
+		return fails("O_DIRECT pwritev");
+	if (file_is(fd, now, n * pagesize))
+		return KSFT_FAIL;
+	close(fd);
+	free(now);
+	return rc;
+}
+
+int io_uring_write(struct area *a)
+{
+	int fd = open_other(opt.other, "uring", a->file, a->len, O_DIRECT);
+	struct uring r;
+	int n;
+
+	if (fd < 0)
+		return fails("open O_DIRECT in %s", opt.other);
+	if (uring_open(&r))
+		return skip("io_uring: %s", strerror(errno));
+	n = uring_do(&r, IORING_OP_WRITE, fd, a->map, a->len);
+	if (n != (int)a->len)
+		return wrong("write gives %d", n);
+	return file_is(fd, a->want, a->len);
+}
+
+int io_uring_read(struct area *a)
+{
+	char *now = filled(a->len, 43);
+	int fd = open_other(opt.other, "uring", now, a->len, O_DIRECT);
+	struct uring r;
+	int n;
+
+	if (fd < 0)
+		return fails("open O_DIRECT in %s", opt.other);
+	if (uring_open(&r))
+		return skip("io_uring: %s", strerror(errno));
+	n = uring_do(&r, IORING_OP_READ, fd, a->map, a->len);
+	if (n != (int)a->len)
+		return wrong("read gives %d", n);
+	return written(a, now);
+}
+
+int io_uring_refused(struct area *a)
+{
+	struct uring r;
+
+	if (uring_open(&r))
+		return skip("io_uring: %s", strerror(errno));
+	if (!uring_register(&r, a->map, a->len))
+		return wrong("a pin without an end on a DAX file is allowed");
+	if (errno != EOPNOTSUPP)
+		return fails("register");
+	return written(a, a->want);
+}
+
+/* Page by page, so that any size fits into a pipe. */
+static int through_pipe(struct area *a, bool twice)
+{
+	char *buf = filled(pagesize, 99);
+	int p[2], q[2];
+	size_t off;
+
+	if (pipe(p) || pipe(q))
+		return fails("pipe");
+	for (off = 0; off < a->len; off += pagesize) {
+		struct iovec iov = { a->map + off, pagesize };
+
+		if (vmsplice(p[1], &iov, 1, 0) != (ssize_t)pagesize)
+			return fails("vmsplice");
+		if (twice && tee(p[0], q[1], pagesize, 0) != (ssize_t)pagesize)
+			return fails("tee");
+		if (read(p[0], buf, pagesize) != (ssize_t)pagesize)
+			return fails("read from the pipe");
+		if (differs("pipe", buf, a->want + off, pagesize))
+			return KSFT_FAIL;
+		if (twice && read(q[0], buf, pagesize) != (ssize_t)pagesize)
+			return fails("read from the second pipe");
+		if (differs("second", buf, a->want + off, pagesize))
+			return KSFT_FAIL;
+	}
+	free(buf);
+	return written(a, a->want);
+}
+
+int io_vmsplice(struct area *a)
+{
+	return through_pipe(a, false);
+}
+
+int io_tee(struct area *a)
+{
+	return through_pipe(a, true);
+}
+
+int io_vmsplice_file(struct area *a)
+{
+	const char *dir = opt.other ? opt.other : opt.tmp;
+	int fd = open_other(dir, "splice", a->file, a->len, 0);
+	size_t off;
+	int p[2];
+
+	if (fd < 0 || pipe(p))
+		return fails("open in %s", dir);
+	for (off = 0; off < a->len; off += pagesize) {
+		struct iovec iov = { a->map + off, pagesize };
+
+		if (vmsplice(p[1], &iov, 1, 0) != (ssize_t)pagesize)
+			return fails("vmsplice");
+		if (splice(p[0], NULL, fd, NULL, pagesize, 0) !=
+		    (ssize_t)pagesize)
+			return fails("splice");
+	}
+	return file_is(fd, a->want, a->len);
+}
+
+int io_vmsplice_in(struct area *a)
+{
+	char *now = filled(a->len, 45);
+	size_t off;
+	int p[2];
+
+	if (pipe(p))
+		return fails("pipe");
+	for (off = 0; off < a->len; off += pagesize) {
+		struct iovec iov = { a->map + off, pagesize };
+
+		if (write(p[1], now + off, pagesize) != (ssize_t)pagesize)
+			return fails("write to the pipe");
+		if (vmsplice(p[0], &iov, 1, 0) != (ssize_t)pagesize)
+			return fails("vmsplice");
+	}
+	return written(a, now);
+}
+
+int io_splice_file(struct area *a)
+{
+	const char *dir = opt.other ? opt.other : opt.tmp;
+	int fd = open_other(dir, "sendfile", a->want, a->len, 0);
+	char *buf = filled(pagesize, 99);
+	off_t off = 0;
+	int p[2];
+
+	if (fd < 0 || pipe(p))
+		return fails("open in %s", dir);
+	if (sendfile(fd, a->fd, &off, a->len) != (ssize_t)a->len)
+		return fails("sendfile");
+	if (file_is(fd, a->file, a->len))
+		return KSFT_FAIL;
+	off = 0;
+	if (splice(a->fd, &off, p[1], NULL, pagesize, 0) != (ssize_t)pagesize)
+		return fails("splice");
+	if (read(p[0], buf, pagesize) != (ssize_t)pagesize)
+		return fails("read from the pipe");
+	return differs("splice", buf, a->file, pagesize) ? KSFT_FAIL :
+							   KSFT_PASS;
+}

@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A page of a DAX file that somebody has taken is a block of the file system.
+ * The block must not go to another file before the page is given back:
+ * truncate and hole punch wait for it. Here a pipe holds the page (vmsplice);
+ * reading the pipe gives it back.
+ */
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+
+#include "../../../kselftest.h"
+#include "dcss.h"
+
+/* How long the waiting is watched, and how long its end may take. */
+#define WATCH_MS	300
+#define END_MS		10000
+
+enum op { TRUNCATE, SHRINK, PUNCH };
+
+struct waiter {
+	pthread_t thread;
+	const char *path;
+	enum op op;
+	size_t len;
+	pid_t tid;
+	int done;
+	int error;
+};
+
+static void *waiter_run(void *arg)
+{
+	struct waiter *w = arg;
+	int fd = open(w->path, O_RDWR), rc = -1;
+
+	__atomic_store_n(&w->tid, syscall(__NR_gettid), __ATOMIC_RELAXED);
+	if (fd >= 0 && w->op == TRUNCATE)
+		rc = ftruncate(fd, 0);
+	else if (fd >= 0 && w->op == SHRINK)
+		rc = ftruncate(fd, pagesize);
+	else if (fd >= 0)
+		rc = fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			       0, w->len);
+	w->error = rc ? errno : 0;
+	if (fd >= 0)
+		close(fd);
+	__atomic_store_n(&w->done, 1, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static bool done_within(struct waiter *w, int ms)
+{
+	int done;
+
+	while (!(done = __atomic_load_n(&w->done, __ATOMIC_ACQUIRE)) &&
+	       ms-- > 0)
+		usleep(1000);
+	return done;
+}
+
+/* A file, and its second page held by a pipe. */
+struct held {
+	char path[256];
+	char *data;
+	size_t len;
+	int pipe[2];
+	int fd;
+};
+
+static int hold(struct held *h, bool mapped)
+{
+	struct iovec iov = { .iov_len = pagesize };
+	char *map;
+
+	h->len = opt.size;
+	h->data = filled(h->len, 21);
+	h->fd = new_file(opt.dir, "held", h->data, h->len, h->path);
+	if (h->fd < 0 || fsync(h->fd) || pipe(h->pipe))
+		return fails("%s", h->path);
+	map = mmap(NULL, h->len, PROT_READ | PROT_WRITE, MAP_SHARED, h->fd, 0);
+	if (map == MAP_FAILED)
+		return fails("mmap");
+	if (differs("mapping", map, h->data, h->len))
+		return KSFT_FAIL;
+	iov.iov_base = map + pagesize;
+	if (vmsplice(h->pipe[1], &iov, 1, 0) != (ssize_t)pagesize)
+		return fails("vmsplice");
+	if (!mapped)
+		munmap(map, h->len);
+	return KSFT_PASS;
+}
+
+/* The page is given back, and its data is still the file's. */
+static int give_back(struct held *h)
+{
+	char *buf = filled(pagesize, 99);
+
+	if (read(h->pipe[0], buf, pagesize) != (ssize_t)pagesize)
+		return fails("read from the pipe");
+	return differs("held page", buf, h->data + pagesize, pagesize) ?
+	       KSFT_FAIL : KSFT_PASS;
+}
+
+/* Write to the file system what room it has: a freed block is used again. */
+static int use_blocks(char *path)
+{
+	size_t len = 256 * 1024;
+	char *junk = filled(len, 66);
+	struct statvfs st;
+	size_t left;
+	int fd = new_file(opt.dir, "junk", junk, len, path);
+
+	if (fd < 0 || statvfs(opt.dir, &st))
+		return fails("%s", path);
+	left = (size_t)st.f_bavail * st.f_frsize;
+	/* Freed blocks are near the front: 64 MiB reach them, and is quick. */
+	if (left > 64 << 20)
+		left = 64 << 20;
+	while (left > 2 * len && write(fd, junk, len) > 0)
+		left -= len;
+	fsync(fd);
+	close(fd);
+	free(junk);
+	return KSFT_PASS;
+}
+
+static int waits(enum op op, bool mapped, bool reuse)
+{
+	struct held h = { };
+	struct waiter w = { .op = op };
+	char junk[256] = "";
+	bool early;
+	int rc;
+
+	if (hold(&h, mapped))
+		return KSFT_FAIL;
+	w.path = h.path;
+	w.len = h.len;
+	if (pthread_create(&w.thread, NULL, waiter_run, &w))
+		return fails("thread");
+	early = done_within(&w, WATCH_MS);
+	if (early && w.error == EOPNOTSUPP)
+		return skip("the file system cannot do it");
+	rc = reuse ? use_blocks(junk) : KSFT_PASS;
+	if (rc == KSFT_PASS && early)
+		rc = wrong("does not wait for the page (error %d)", w.error);
+	if (give_back(&h))
+		rc = KSFT_FAIL;
+	if (!done_within(&w, END_MS))
+		return wrong("goes on waiting in state %c", task_state(w.tid));
+	if (w.error)
+		rc = wrong("fails with error %d", w.error);
+	unlink(junk);
+	unlink(h.path);
+	return rc;
+}
+
+static int truncate_waits(struct area *a)
+{
+	(void)a;
+	return waits(TRUNCATE, true, false);
+}
+
+static int shrink_waits(struct area *a)
+{
+	(void)a;
+	return waits(SHRINK, true, false);
+}
+
+static int punch_waits(struct area *a)
+{
+	(void)a;
+	return waits(PUNCH, true, false);
+}
+
+static int truncate_reuse(struct area *a)
+{
+	(void)a;
+	return waits(TRUNCATE, true, true);
+}
+
+static int punch_reuse(struct area *a)
+{
+	(void)a;
+	return waits(PUNCH, true, true);
+}
+
+static int truncate_unmapped(struct area *a)
+{
+	(void)a;
+	return waits(TRUNCATE, false, true);
+}
+
+static int punch_unmapped(struct area *a)
+{
+	(void)a;
+	return waits(PUNCH, false, true);
+}
+
+/* Two pipes hold the page: the first to let go does not end the waiting. */
+static int two_holders(struct area *a)
+{
+	char *buf = filled(pagesize, 99);
+	struct waiter w = { .op = TRUNCATE };
+	struct held h = { };
+	int second[2];
+
+	(void)a;
+	if (hold(&h, true) || pipe(second))
+		return KSFT_FAIL;
+	if (tee(h.pipe[0], second[1], pagesize, 0) != (ssize_t)pagesize)
+		return fails("tee");
+	w.path = h.path;
+	pthread_create(&w.thread, NULL, waiter_run, &w);
+	if (done_within(&w, WATCH_MS))
+		return wrong("does not wait for either");
+	if (give_back(&h))
+		return KSFT_FAIL;
+	if (done_within(&w, WATCH_MS))
+		return wrong("waits for the first only");
+	if (read(second[0], buf, pagesize) != (ssize_t)pagesize ||
+	    differs("held page", buf, h.data + pagesize, pagesize))
+		return KSFT_FAIL;
+	if (!done_within(&w, END_MS))
+		return wrong("goes on waiting");
+	unlink(h.path);
+	return KSFT_PASS;
+}
+
+/* One who waits can be killed, and the page is held nevertheless. */
+static int can_be_killed(struct area *a)
+{
+	struct held h = { };
+	int status, ms;
+	pid_t pid;
+
+	(void)a;
+	if (hold(&h, true))
+		return KSFT_FAIL;
+	pid = fork_child();
+	if (!pid)
+		_exit(truncate(h.path, 0) ? errno : 0);
+	usleep(WATCH_MS * 1000);
+	if (waitpid(pid, &status, WNOHANG))
+		return wrong("does not wait: status %x", status);
+	kill(pid, SIGKILL);
+	for (ms = END_MS; ms > 0 && !waitpid(pid, &status, WNOHANG); ms--)
+		usleep(1000);
+	if (ms <= 0)
+		return wrong("cannot be killed, state %c", task_state(pid));
+	if (give_back(&h))
+		return KSFT_FAIL;
+	if (truncate(h.path, 0))
+		return fails("truncate afterwards");
+	unlink(h.path);
+	return KSFT_PASS;
+}
+
+/* The last name goes while the page is held: nobody can wait then. */
+static int unlinked(struct area *a)
+{
+	char junk[256] = "";
+	struct held h = { };
+	int rc;
+
+	(void)a;
+	if (hold(&h, false))
+		return KSFT_FAIL;
+	close(h.fd);
+	/* In a child, in case that the kernel makes it wait. */
+	if (!fork_child())
+		_exit(unlink(h.path));
+	usleep(WATCH_MS * 1000);
+	rc = use_blocks(junk);
+	if (rc == KSFT_PASS)
+		rc = give_back(&h);
+	unlink(junk);
+	return rc;
+}
+
+struct racer {
+	char *map;
+	size_t len;
+	int fd;
+	int stop;
+	unsigned int done;
+};
+
+/* Pages come and go while they are asked for: EFAULT and SIGBUS are right. */
+static void *race_io(void *arg)
+{
+	struct racer *r = arg;
+	char *buf = filled(r->len, 99);
+
+	while (!__atomic_load_n(&r->stop, __ATOMIC_RELAXED)) {
+		struct iovec to = { buf, r->len }, from = { r->map, r->len };
+
+		if (process_vm_readv(getpid(), &to, 1, &from, 1, 0) > 0)
+			r->done++;
+		if (r->fd >= 0 && pwrite(r->fd, r->map, r->len, 0) > 0)
+			r->done++;
+	}
+	return NULL;
+}
+
+static int race(struct area *a)
+{
+	char path[256], *data = filled(opt.size, 31), other[256];
+	struct racer r = { .len = opt.size, .fd = -1 };
+	int fd = new_file(opt.dir, "race", data, opt.size, path), i;
+	pthread_t thread;
+
+	(void)a;
+	r.map = mmap(NULL, r.len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (fd < 0 || r.map == MAP_FAILED)
+		return fails("%s", path);
+	if (opt.other) {
+		close(new_file(opt.other, "race", data, r.len, other));
+		r.fd = open(other, O_RDWR | O_DIRECT);
+		unlink(other);
+	}
+	pthread_create(&thread, NULL, race_io, &r);
+	for (i = 0; i < 200; i++) {
+		if (ftruncate(fd, i & 1 ? 0 : pagesize) ||
+		    pwrite(fd, data, r.len, 0) != (ssize_t)r.len)
+			return fails("round %d", i);
+		if (!(i % 50))
+			usleep(1000);
+	}
+	__atomic_store_n(&r.stop, 1, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	unlink(path);
+	if (!r.done)
+		return wrong("no page was ever taken");
+	return file_is(fd, data, r.len);
+}
+
+#define PIN	(NO_MAPPING | NEEDS_WRITE)
+
+static const struct dcss_case cases[] = {
+	/*
+	 * dax_layout_busy_page() sees the reference only where the page
+	 * counts it; else the blocks are freed under the holder.
+	 */
+	{ "truncate waits for a held page", truncate_waits, 0, 1,
+	  PIN | EXT2_LIMIT },
+	{ "truncate to one page waits", shrink_waits, 0, 1, PIN | EXT2_LIMIT },
+	{ "hole punch waits for a held page", punch_waits, 0, 1, PIN },
+
+	/* The data of another file is seen through the pipe. */
+	{ "truncated block is not used again", truncate_reuse, 0, 1,
+	  PIN | EXT2_LIMIT },
+	{ "punched block is not used again", punch_reuse, 0, 1, PIN },
+
+	/*
+	 * The holder has unmapped the file meanwhile: the page is held
+	 * nevertheless (6.12 looks at mapping_mapped() only).
+	 */
+	{ "truncate waits, no longer mapped", truncate_unmapped, 0, 1,
+	  PIN | EXT2_LIMIT },
+	{ "hole punch waits, no longer mapped", punch_unmapped, 0, 1, PIN },
+
+	/* The wakeup comes with any reference dropped, not with the last. */
+	{ "truncate waits for both holders", two_holders, 0, 1,
+	  PIN | EXT2_LIMIT },
+
+	/* A wait without a signal check; a lock left behind by the killed. */
+	{ "truncate that waits can be killed", can_be_killed, 0, 1,
+	  PIN | EXT2_LIMIT },
+
+	/* Between the look at the page table and the reference. */
+	{ "truncate against GUP, 200 rounds", race, 0, 1, PIN },
+};
+
+/*
+ * Nothing in 6.12 waits when the last name of an open file goes: evict() does
+ * not break layouts before 6.15. With --known it is shown.
+ */
+static const struct dcss_case known[] = {
+	{ "block of an unlinked file is not used again", unlinked, 0, 1, PIN },
+};
+
+int main(int argc, char **argv)
+{
+	dcss_parse(argc, argv);
+	if (opt.known)
+		dcss_run(known, ARRAY_SIZE(known));
+	dcss_run(cases, ARRAY_SIZE(cases));
+}

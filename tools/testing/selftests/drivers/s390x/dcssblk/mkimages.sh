@@ -1,0 +1,139 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Make the images of all segments that dcssblk.sh can use, on the machine that
+# builds, without privileges:
+#
+#	[-b BUILD] DIRECTORY
+#
+# BUILD is where the test programs are (default: where this script is);
+# $CROSS_COMPILE names the compiler that they are made with (default:
+# s390x-linux-gnu- unless this is an s390x), for its C library.
+#
+# DIRECTORY/segments has a line NAME,TYPE,FIRST-LAST[,IMAGE] for each segment,
+# with page numbers as DEFSEG takes them; DIRECTORY/args, also printed, the
+# arguments for dcssblk.sh; DIRECTORY/disk.img is for a virtio disk, /dev/vda.
+# All segments are above 1 GiB and begin and end on 2 MiB.
+#
+# On a real z/VM: DEFSEG each segment, SAVESEG it once, add it in Linux (echo 0
+# to "shared" for SR), copy the image to its block device, and echo 1 to "save".
+set -eu
+
+usage()
+{
+	echo "usage: $0 [-b BUILD] DIRECTORY" >&2
+	exit 2
+}
+
+build=$(cd "$(dirname "$0")" && pwd)
+while getopts b: opt; do
+	case $opt in
+	b)	build=$OPTARG ;;
+	*)	usage ;;
+	esac
+done
+shift $((OPTIND - 1))
+[ $# = 1 ] || usage
+mkdir -p "$1"
+out=$(cd "$1" && pwd)
+PATH=$PATH:/usr/sbin:/sbin
+
+for tool in mkfs.ext2 mkfs.ext4 mkfs.xfs mkfs.erofs awk truncate; do
+	command -v $tool >/dev/null || {
+		echo "$0: $tool is missing" \
+			"(e2fsprogs, xfsprogs, erofs-utils)" >&2
+		exit 1
+	}
+done
+[ -e "$build/xip-hello-dyn" ] || {
+	echo "$0: no test programs in $build: run make first," \
+		"or name the place with -b" >&2
+	exit 1
+}
+
+if [ -z "${CROSS_COMPILE+set}" ] && [ "$(uname -m)" != s390x ]; then
+	CROSS_COMPILE=s390x-linux-gnu-
+fi
+cc=${CROSS_COMPILE-}gcc
+
+# What a read-only segment holds: programs, libraries, and data with the
+# pattern of fill() in common.c.
+tree()
+{
+	root=$out/root
+	rm -rf "$root"
+	mkdir -p "$root/bin" "$root/lib"
+	cp "$build/xip-hello" "$build/xip-hello-dyn" "$root/bin"
+	cp "$build/libxip.so" "$root/lib"
+	cp "$($cc -print-file-name=libc.so.6)" "$root/lib/libc.so.6"
+	interp=$($cc -print-file-name=ld64.so.1)
+	[ -e "$interp" ] ||
+		interp=$($cc -print-file-name=ld-linux-x86-64.so.2)
+	cp "$interp" "$root/lib/ld.so"
+	awk 'BEGIN { for (i = 0; i < 131072; i++) printf "%07d\n", i }' \
+		>"$root/data"
+	chmod 755 "$root"/bin/* "$root"/lib/*
+	# EROFS puts the last part of a block next to the inode, and a file
+	# with such a part has no DAX: fill up the last block.
+	find "$root" -type f -exec truncate -s %4096 {} +
+}
+
+# The same for mkfs.xfs -p.
+proto()
+{
+	printf '/\n0 0\nd--755 0 0\n'
+	for dir in bin lib; do
+		echo "$dir d--755 0 0"
+		for file in "$root/$dir"/*; do
+			echo "${file##*/} ---755 0 0 $file"
+		done
+		echo '$'
+	done
+	echo "data ---644 0 0 $root/data"
+	echo '$'
+}
+
+# image NAME MiB COMMAND...: a sparse file that COMMAND makes a file system of
+image()
+{
+	name=$1
+	rm -f "$out/$name.img"
+	[ "$2" = 0 ] || truncate -s "$2M" "$out/$name.img"
+	shift 2
+	"$@" >"$out/mkfs.log" 2>&1 || {
+		echo "$0: $* failed:" >&2
+		cat "$out/mkfs.log" >&2
+		exit 1
+	}
+}
+
+tree
+proto >"$out/proto"
+image ext4 64 mkfs.ext4 -q -b 4096 -d "$root" "$out/ext4.img"
+image ext2 32 mkfs.ext2 -q -b 4096 -d "$root" "$out/ext2.img"
+image xfs 320 mkfs.xfs -q -f -s size=4096 -p "$out/proto" "$out/xfs.img"
+image xip 32 mkfs.ext2 -q -b 4096 -d "$root" "$out/xip.img"
+image erofs 0 mkfs.erofs -E force-inode-extended "$out/erofs.img" "$root"
+image other 32 mkfs.ext4 -q -b 4096 "$out/other.img"
+image small 16 mkfs.ext4 -q -b 1024 "$out/small.img"
+image disk 16 mkfs.ext4 -q -b 4096 "$out/disk.img"
+rm -rf "$root" "$out/proto" "$out/mkfs.log"
+
+cat >"$out/segments" <<END
+EXT4,SW,40000-43FFF,$out/ext4.img
+EXT2,SW,44000-45FFF,$out/ext2.img
+XFS,SW,46000-59FFF,$out/xfs.img
+XIP,SR,5A000-5BFFF,$out/xip.img
+EROFS,SR,5C000-5DFFF,$out/erofs.img
+OTHER,SW,5E000-5FFFF,$out/other.img
+SMALL,SW,60000-60FFF,$out/small.img
+BAD,SN,61000-611FF
+BADPAIR,EN,61200-613FF
+BADAPART,SN,61600-617FF
+END
+cat >"$out/args" <<END
+-o OTHER:ext4 -s EXT4:ext4 -s EXT2:ext2 -s XFS:xfs
+-s XIP:ext2:ro -s EROFS:erofs:ro -n SMALL:ext4 -n /dev/vda:ext4
+-b BAD,BADPAIR,BADAPART,,BADRAM=1000-11FF
+END
+cat "$out/args"
