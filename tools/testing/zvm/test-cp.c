@@ -61,7 +61,10 @@ static struct zvm *new_vm(void)
 
 	vm->mem = &fake;
 	vm->nr_cpus = 3;
-	loads = purges = saves = load_result = 0;
+	loads = 0;
+	purges = 0;
+	saves = 0;
+	load_result = 0;
 	save_result = 7;
 	memset(guest, 0, sizeof(guest));
 	return vm;
@@ -254,7 +257,8 @@ static void test_stsi(void)
 	memset(sysib, 0xff, sizeof(sysib));
 	cp_stsi_322(vm, sysib);
 	result(sysib[31] == 1, "SYSIB 3.2.2: one level of virtual machines", NULL);
-	result(!memcmp(sysib + 56, "\xa9\x61\xe5\xd4\x40", 5), "SYSIB 3.2.2: control program", NULL);
+	result(!memcmp(sysib + 56, "\xa9\x61\xe5\xd4\x40", 5),
+	       "SYSIB 3.2.2: control program", NULL);
 	result(sysib[36] == 0 && sysib[37] == 3 && sysib[39] == 3, "SYSIB 3.2.2: CPUs", NULL);
 	result(!sysib[0] && !sysib[4095], "SYSIB 3.2.2: the rest is zero", NULL);
 	free_vm(vm);
@@ -409,8 +413,10 @@ static const struct {
 	{ "QUERY", 26, "HCPCQU026E" },
 	{ "QUERY FOO", 3, "HCPCQU003E Invalid option - FOO\n" },
 	{ "QUERY NSS", 26, "HCPCQU026E" },
-	{ "QUERY NSS MAP", 0, "0001 FS       DCSS     N/A      20000  200FF   EW   A  00000  N/A      N/A\n" },
-	{ "Q NSS NAME FS MAP", 0, "FILE FILENAME FILETYPE MINSIZE  BEGPAG ENDPAG TYPE CL #USERS PARMREGS VMGROUP\n" },
+	{ "QUERY NSS MAP", 0,
+	  "0001 FS       DCSS     N/A      20000  200FF   EW   A  00000  N/A      N/A\n" },
+	{ "Q NSS NAME FS MAP", 0,
+	  "FILE FILENAME FILETYPE MINSIZE  BEGPAG ENDPAG TYPE CL #USERS PARMREGS VMGROUP\n" },
 	{ "Q NSS NAME OTHER MAP", 0, "NO NSS FILES" },
 	{ "Q NSS MAP MORE", 26, "HCPCQU026E" },
 	{ "DEFSEG", 26, "HCPNSD026E" },

@@ -345,34 +345,6 @@ int get_string(const char *path, char *text, size_t len)
 	return 0;
 }
 
-/* ext2 and ext4 have one magic number, so statfs() does not tell them apart. */
-int fs_type(const char *path, char *type, size_t len)
-{
-	unsigned int major, minor;
-	char line[512], name[32];
-	struct stat st;
-	FILE *f;
-	int rc = -1;
-
-	f = fopen("/proc/self/mountinfo", "r");
-	if (!f)
-		return -1;
-	if (stat(path, &st))
-		st.st_dev = 0;
-	while (rc && fgets(line, sizeof(line), f)) {
-		char *dash = strstr(line, " - ");
-
-		if (sscanf(line, "%*d %*d %u:%u", &major, &minor) != 2 ||
-		    makedev(major, minor) != st.st_dev || !dash ||
-		    sscanf(dash, " - %31s", name) != 1)
-			continue;
-		snprintf(type, len, "%s", name);
-		rc = 0;
-	}
-	fclose(f);
-	return rc;
-}
-
 unsigned long long pagemap_entry(pid_t pid, uintptr_t addr)
 {
 	unsigned long long entry = 0;
@@ -578,23 +550,20 @@ static const char *cannot(const struct dcss_case *c, unsigned int how)
 	return NULL;
 }
 
-/* What has to come out on this kernel and on this file system. */
-static void expect(const struct dcss_case *c, unsigned int how, int rc,
-		   const char *type)
+/* What has to come out on this kernel. */
+static void expect(const struct dcss_case *c, unsigned int how, int rc)
 {
 	bool must_fail = opt.stock && (c->flags & NO_MAPPING ?
 				       c->stock : c->stock & how);
-	bool limit = (c->flags & EXT2_LIMIT) && !strcmp(type, "ext2");
 	const char *variant = how_name(how);
 
 	if (rc == KSFT_SKIP)
 		ksft_test_result_skip("%s%s\n", c->name, variant);
-	else if (!must_fail && !limit)
+	else if (!must_fail)
 		ksft_test_result(rc == KSFT_PASS, "%s%s\n", c->name, variant);
 	else if (rc != KSFT_PASS)
-		ksft_test_result_xfail("%s%s: %s\n", c->name, variant,
-				       must_fail ? "no struct pages" :
-				       "ext2 does not wait for pins");
+		ksft_test_result_xfail("%s%s: no struct pages\n", c->name,
+				       variant);
 	else if (c->flags & IN_LOG)
 		/* mm/memory.c, print_bad_pte(): 60 reports a minute. */
 		ksft_test_result_skip("%s%s: the log may be quiet\n", c->name,
@@ -604,8 +573,7 @@ static void expect(const struct dcss_case *c, unsigned int how, int rc,
 				      c->name, variant);
 }
 
-static void run_one(const struct dcss_case *c, unsigned int how,
-		    const char *type)
+static void run_one(const struct dcss_case *c, unsigned int how)
 {
 	const char *why = cannot(c, how);
 	char line[256];
@@ -622,7 +590,7 @@ static void run_one(const struct dcss_case *c, unsigned int how,
 	if (log_bad(line, sizeof(line)) &&
 	    (!opt.stock || (c->flags & IN_LOG)))
 		rc = wrong("kernel log: %s", line);
-	expect(c, how, rc, type);
+	expect(c, how, rc);
 }
 
 static bool selected(const struct dcss_case *c)
@@ -633,24 +601,22 @@ static bool selected(const struct dcss_case *c)
 void dcss_run(const struct dcss_case *list, size_t nr)
 {
 	unsigned int plan = 0, how;
-	char type[32] = "";
 	size_t i;
 
 	for (i = 0; i < nr; i++)
 		if (selected(&list[i]))
 			plan += (list[i].flags & NO_MAPPING) ? 1 :
 				__builtin_popcount(list[i].how);
-	fs_type(opt.dir, type, sizeof(type));
 	ksft_print_header();
 	ksft_set_plan(plan);
 	for (i = 0; i < nr; i++) {
 		if (!selected(&list[i]))
 			continue;
 		if (list[i].flags & NO_MAPPING)
-			run_one(&list[i], 0, type);
+			run_one(&list[i], 0);
 		for (how = 1; how & ANY; how <<= 1)
 			if (list[i].how & how)
-				run_one(&list[i], how, type);
+				run_one(&list[i], how);
 	}
 	ksft_finished();
 }

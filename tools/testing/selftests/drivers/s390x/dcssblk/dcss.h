@@ -30,7 +30,6 @@
 #define IN_LOG		0x08	/* stock fails in the kernel log only */
 #define IN_TABLE	0x10	/* a line of gup --table */
 #define NO_MAPPING	0x20	/* the case makes its own files */
-#define EXT2_LIMIT	0x40	/* ext2 does not break layouts: must fail there */
 
 struct area {
 	unsigned int how;	/* one of SHARED_RO ... */
@@ -98,7 +97,6 @@ static inline char touch(const char *addr)
 int copy_file(const char *from, const char *to);
 int put_string(const char *path, const char *text);
 int get_string(const char *path, char *text, size_t len);
-int fs_type(const char *path, char *type, size_t len);
 unsigned long long pagemap_entry(pid_t pid, uintptr_t addr);
 int iomem_range(const char *segment, unsigned long long *first,
 		unsigned long long *last);

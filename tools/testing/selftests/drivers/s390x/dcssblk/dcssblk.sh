@@ -210,6 +210,13 @@ page_cache()
 	result $? "$seg: without DAX a program is cached"
 }
 
+# Without struct pages nothing can be in use that is not mounted.
+busy()
+{
+	[ "$stock" = 0 ] && [ -z "$ro" ] || return
+	run "$seg: busy" "$here/busy" "$seg" "$(device "$seg")" "$type" "$mnt"
+}
+
 options()	# other ways to say what is meant
 {
 	for o in dax=always dax=inode dax=never; do
@@ -277,6 +284,7 @@ one_segment()
 		mount -t "$type" -o "${ro:+ro,}$o" "$(device "$seg")" "$mnt" &&
 			page_cache && umount "$mnt"
 	fi
+	busy
 	remove "$seg"
 	result $? "$seg: remove"
 	memory

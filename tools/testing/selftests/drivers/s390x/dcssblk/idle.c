@@ -348,31 +348,26 @@ static const struct dcss_case cases[] = {
 	 * dax_layout_busy_page() sees the reference only where the page
 	 * counts it; else the blocks are freed under the holder.
 	 */
-	{ "truncate waits for a held page", truncate_waits, 0, 1,
-	  PIN | EXT2_LIMIT },
-	{ "truncate to one page waits", shrink_waits, 0, 1, PIN | EXT2_LIMIT },
+	{ "truncate waits for a held page", truncate_waits, 0, 1, PIN },
+	{ "truncate to one page waits", shrink_waits, 0, 1, PIN },
 	{ "hole punch waits for a held page", punch_waits, 0, 1, PIN },
 
 	/* The data of another file is seen through the pipe. */
-	{ "truncated block is not used again", truncate_reuse, 0, 1,
-	  PIN | EXT2_LIMIT },
+	{ "truncated block is not used again", truncate_reuse, 0, 1, PIN },
 	{ "punched block is not used again", punch_reuse, 0, 1, PIN },
 
 	/*
 	 * The holder has unmapped the file meanwhile: the page is held
-	 * nevertheless (6.12 looks at mapping_mapped() only).
+	 * nevertheless, though mapping_mapped() is not true any more.
 	 */
-	{ "truncate waits, no longer mapped", truncate_unmapped, 0, 1,
-	  PIN | EXT2_LIMIT },
+	{ "truncate waits, no longer mapped", truncate_unmapped, 0, 1, PIN },
 	{ "hole punch waits, no longer mapped", punch_unmapped, 0, 1, PIN },
 
 	/* The wakeup comes with any reference dropped, not with the last. */
-	{ "truncate waits for both holders", two_holders, 0, 1,
-	  PIN | EXT2_LIMIT },
+	{ "truncate waits for both holders", two_holders, 0, 1, PIN },
 
 	/* A wait without a signal check; a lock left behind by the killed. */
-	{ "truncate that waits can be killed", can_be_killed, 0, 1,
-	  PIN | EXT2_LIMIT },
+	{ "truncate that waits can be killed", can_be_killed, 0, 1, PIN },
 
 	/* Between the look at the page table and the reference. */
 	{ "truncate against GUP, 200 rounds", race, 0, 1, PIN },
