@@ -2,7 +2,7 @@
 /*
  * What is in use is not taken away: not while the device is mounted, and not
  * while somebody holds a page of it after that. Here a pipe holds the page
- * (vmsplice). Remove and shared return EBUSY then, at once.
+ * (vmsplice). Remove, shared and mount return EBUSY then, at once.
  *
  *	busy SEGMENT DEVICE FSTYPE MOUNTPOINT
  *
@@ -87,7 +87,14 @@ static int unmount(void)
 	return umount(mountpoint) ? fails("umount %s", mountpoint) : KSFT_PASS;
 }
 
-static int still_works(void)
+static int mount_refused(void)
+{
+	if (!mount(device, mountpoint, fstype, 0, "dax"))
+		return wrong("mount %s succeeded", device);
+	return errno == EBUSY ? KSFT_PASS : fails("mount %s", device);
+}
+
+static int mount_works(void)
 {
 	int rc = mount_dax();
 
@@ -131,10 +138,14 @@ static const struct {
 	 */
 	{ "remove with a page in a pipe is refused", remove_refused },
 	{ "shared with a page in a pipe is refused", shared_refused },
-	/* A refusal that has already begun to tear the device down. */
-	{ "the device still works", still_works },
+	/* A file system that forgot about the page frees its block. */
+	{ "mount with a page in a pipe is refused", mount_refused },
 	{ "the page has its data", give_back },
-	/* A reference that is lost, or counted twice, keeps it busy. */
+	/*
+	 * A reference that is lost, or counted twice, keeps it busy; or a
+	 * refusal had already begun to tear the device down.
+	 */
+	{ "mount works when the page is back", mount_works },
 	{ "shared works when the page is back", not_busy },
 };
 
