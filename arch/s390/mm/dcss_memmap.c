@@ -21,6 +21,7 @@
 #include <linux/mmzone.h>
 #include <linux/sched.h>
 #include <linux/string.h>
+#include <linux/wait_bit.h>
 #include <asm/dcss_memmap.h>
 
 /**
@@ -49,7 +50,7 @@
  * Return: 0 on success,
  * -EINVAL if the range is empty, not whole pages, or beyond the address
  * range that the kernel can map,
- * -EBUSY if the megabytes of the range are not all free,
+ * -EBUSY if guest storage is in the megabytes of the range,
  * -ENOMEM if there is no memory for the struct pages,
  * -EOPNOTSUPP in a kernel without CONFIG_FS_DAX.
  */
@@ -80,6 +81,41 @@ int dcss_memmap_add(struct dcss_memmap *memmap, struct device *dev,
 }
 EXPORT_SYMBOL_GPL(dcss_memmap_add);
 
+static struct page *dcss_memmap_busy_page(const struct dcss_memmap *memmap)
+{
+	unsigned long pfn, end_pfn = PHYS_PFN(memmap->end + 1);
+
+	for (pfn = PHYS_PFN(memmap->start); pfn < end_pfn; pfn++) {
+		struct page *page = pfn_to_page(pfn);
+
+		if (page_ref_count(page) > 1)
+			return page;
+		if (!(pfn % PAGES_PER_SECTION))
+			cond_resched();
+	}
+	return NULL;
+}
+
+/**
+ * dcss_memmap_busy - is a page of a range of DCSS storage in use?
+ * @memmap: range, as dcss_memmap_add() left it
+ *
+ * A page may be in use when no file system is mounted any more: in a pipe,
+ * part of direct I/O or of an io_uring request in flight. As long as it is,
+ * the storage behind it must stay what it is.
+ *
+ * The answer is stable only if it is false and the caller keeps the range
+ * from being mounted: whoever has no page can only get one from a mapping.
+ *
+ * Context: Process context, may sleep.
+ * Return: true if a page has references beyond the one of an idle page.
+ */
+bool dcss_memmap_busy(const struct dcss_memmap *memmap)
+{
+	return dcss_memmap_busy_page(memmap);
+}
+EXPORT_SYMBOL_GPL(dcss_memmap_busy);
+
 /**
  * dcss_memmap_remove - remove the struct pages of a range of DCSS storage
  * @memmap: range, as dcss_memmap_add() left it
@@ -96,34 +132,15 @@ EXPORT_SYMBOL_GPL(dcss_memmap_add);
  */
 void dcss_memmap_remove(struct dcss_memmap *memmap)
 {
+	struct page *page;
+
+	/*
+	 * memunmap_pages() waits for users of the pgmap, and who has pinned a
+	 * page is none. The timeout is for folio_put(), which wakes nobody.
+	 */
+	while ((page = dcss_memmap_busy_page(memmap)))
+		wait_var_event_timeout(&page->_refcount,
+				       page_ref_count(page) == 1, HZ);
 	devm_memunmap_pages(memmap->dev, &memmap->pgmap);
 }
 EXPORT_SYMBOL_GPL(dcss_memmap_remove);
-
-/**
- * dcss_memmap_busy - is a page of a range of DCSS storage in use?
- * @memmap: range, as dcss_memmap_add() left it
- *
- * A page may be in use when no file system is mounted any more: pinned by
- * io_uring, in a pipe, part of direct I/O in flight. As long as it is, the
- * storage behind it must stay what it is.
- *
- * The answer is stable only if it is false and the caller keeps the range
- * from being mounted: whoever has no page can only get one from a mapping.
- *
- * Context: Process context, may sleep.
- * Return: true if a page has references beyond the one of an idle page.
- */
-bool dcss_memmap_busy(const struct dcss_memmap *memmap)
-{
-	unsigned long pfn, end_pfn = PHYS_PFN(memmap->end + 1);
-
-	for (pfn = PHYS_PFN(memmap->start); pfn < end_pfn; pfn++) {
-		if (page_ref_count(pfn_to_page(pfn)) > 1)
-			return true;
-		if (!(pfn % PAGES_PER_SECTION))
-			cond_resched();
-	}
-	return false;
-}
-EXPORT_SYMBOL_GPL(dcss_memmap_busy);
