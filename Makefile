@@ -38,9 +38,6 @@ check: $(B)/stock/bzImage $(B)/patched/bzImage rig selftests ## pass the tests; 
 shell: $(B)/patched/bzImage rig selftests ## an interactive guest with a DCSS
 	@scripts/shell $(B)
 
-bench: $(B)/stock/bzImage $(B)/patched/bzImage rig selftests ## what DAX costs, in instructions, beside the stock kernel
-	@scripts/bench $(B) $(BASE)
-
 stock: $(B)/stock/bzImage ## only the stock kernel of BASE
 patched: $(B)/patched/bzImage ## only the patched kernel of BASE
 
@@ -100,5 +97,5 @@ selftests: $(B)/.applied | tools
 		scripts/build-selftests $(B)/linux $(B)/selftests
 
 FORCE:
-.PHONY: all check shell bench stock patched tree refresh series clean \
+.PHONY: all check shell stock patched tree refresh series clean \
 	distclean help tools rig selftests FORCE

@@ -20,7 +20,7 @@
 #	-S			the kernel has no struct pages for a DCSS: the
 #				cases marked so have to fail; $DCSSBLK_STOCK=1
 #	-k			also show the known bugs
-#	-T			only the table of GUP users, of the first -s
+#	-T			only a table of what works, of the first -s
 #
 # The segments and their images are made by mkimages.sh. In a guest with
 # 512 MiB of storage, on z/VM or on tools/testing/zvm:
@@ -376,13 +376,15 @@ show_table()
 	add "$seg" && mount_dax || exit 1
 	"$here/gup" --table ${otherdir:+--other "$otherdir"} \
 		--exec "$here/xip-hello" "$mnt"
+	"$here/xip" --segment "$seg" "$mnt" >&2 && works=ok || works=fails
+	echo "program and library executed in place $works"
 	umount "$mnt"
 	remove "$seg"
 	without_other >/dev/null
 }
 
 mkdir -p "$tmp"
-trap 'rm -f "$tmp"/*; rmdir "$tmp"/* "$tmp" 2>/dev/null' EXIT
+trap 'rm -f "$tmp"/* 2>/dev/null; rmdir "$tmp"/* "$tmp" 2>/dev/null' EXIT
 [ -d $root ] || modprobe dcssblk 2>/dev/null || insmod dcssblk.ko 2>/dev/null
 if [ ! -w $root/add ] || [ -z "$segments$bad$refused" ]; then
 	echo "1..0 # SKIP dcssblk, root and the name of a segment are needed"

@@ -13,7 +13,8 @@
 # DIRECTORY/segments has a line NAME,TYPE,FIRST-LAST[,IMAGE] for each segment,
 # with page numbers as DEFSEG takes them; DIRECTORY/args, also printed, the
 # arguments for dcssblk.sh; DIRECTORY/disk.img is for a virtio disk, /dev/vda.
-# All segments are above 1 GiB and begin and end on 2 MiB.
+# All segments are above 1 GiB. They begin and end on 2 MiB, but for ODD, which
+# begins and ends inside a megabyte.
 #
 # On a real z/VM: DEFSEG each segment, SAVESEG it once, add it in Linux (echo 0
 # to "shared" for SR), copy the image to its block device, and echo 1 to "save".
@@ -116,6 +117,7 @@ image xip 32 mkfs.ext2 -q -b 4096 -d "$root" "$out/xip.img"
 image erofs 0 mkfs.erofs -E force-inode-extended "$out/erofs.img" "$root"
 image other 32 mkfs.ext4 -q -b 4096 "$out/other.img"
 image small 16 mkfs.ext4 -q -b 1024 "$out/small.img"
+image odd 31 mkfs.ext2 -q -b 4096 -d "$root" "$out/odd.img"
 image disk 16 mkfs.ext4 -q -b 4096 "$out/disk.img"
 rm -rf "$root" "$out/proto" "$out/mkfs.log"
 
@@ -127,13 +129,14 @@ XIP,SR,5A000-5BFFF,$out/xip.img
 EROFS,SR,5C000-5DFFF,$out/erofs.img
 OTHER,SW,5E000-5FFFF,$out/other.img
 SMALL,SW,60000-60FFF,$out/small.img
+ODD,SW,62003-63FF7,$out/odd.img
 BAD,SN,61000-611FF
 BADPAIR,EN,61200-613FF
 BADAPART,SN,61600-617FF
 END
 cat >"$out/args" <<END
 -o OTHER:ext4 -s EXT4:ext4 -s EXT2:ext2 -s XFS:xfs
--s XIP:ext2:ro -s EROFS:erofs:ro -n SMALL:ext4 -n /dev/vda:ext4
+-s XIP:ext2:ro -s EROFS:erofs:ro -s ODD:ext2 -n SMALL:ext4 -n /dev/vda:ext4
 -b BAD,BADPAIR,BADAPART,,BADRAM=1000-11FF
 END
 cat "$out/args"
