@@ -14,7 +14,7 @@
 # with page numbers as DEFSEG takes them; DIRECTORY/args, also printed, the
 # arguments for dcssblk.sh; DIRECTORY/disk.img is for a virtio disk, /dev/vda.
 # All segments are above 1 GiB. They begin and end on 2 MiB, but for ODD, which
-# begins and ends inside a megabyte.
+# begins and ends inside a megabyte, and BAD, which shares one with BADOVER.
 #
 # On a real z/VM: DEFSEG each segment, SAVESEG it once, add it in Linux (echo 0
 # to "shared" for SR), copy the image to its block device, and echo 1 to "save".
@@ -130,13 +130,14 @@ EROFS,SR,5C000-5DFFF,$out/erofs.img
 OTHER,SW,5E000-5FFFF,$out/other.img
 SMALL,SW,60000-60FFF,$out/small.img
 ODD,SW,62003-63FF7,$out/odd.img
-BAD,SN,61000-611FF
+BAD,SN,61008-611FF
+BADOVER,SN,61000-61007
 BADPAIR,EN,61200-613FF
 BADAPART,SN,61600-617FF
 END
 cat >"$out/args" <<END
 -o OTHER:ext4 -s EXT4:ext4 -s EXT2:ext2 -s XFS:xfs
 -s XIP:ext2:ro -s EROFS:erofs:ro -s ODD:ext2 -n SMALL:ext4 -n /dev/vda:ext4
--b BAD,BADPAIR,BADAPART,,BADRAM=1000-11FF
+-b BAD,BADPAIR,BADAPART,BADOVER,BADRAM=1000-11FF
 END
 cat "$out/args"
