@@ -89,6 +89,18 @@ static void mount_all(void)
 	symlink("/proc/self/fd/2", "/dev/stderr");
 }
 
+/* Without a console yet, 0 to 2 are closed: pipes must not get these numbers. */
+static void open_standard_files(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	while (fd >= 0 && fd <= 2);
+	if (fd >= 0)
+		close(fd);
+}
+
 static size_t read_file(const char *path, char *buf, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -339,6 +351,7 @@ int main(void)
 	pid_t pid;
 
 	mount_all();
+	open_standard_files();
 	read_mode();
 	read_argv(argv);
 	report_boot();

@@ -37,6 +37,17 @@
 #define PM_SWAP		(1ULL << 62)
 #define PM_FILE		(1ULL << 61)
 
+/* Where a program interruption finds its things: "Principles of Operation". */
+#define LC_PGM_ILC	0x8c
+#define LC_PGM_CODE	0x8e
+#define LC_BREAKING	0x110
+#define LC_PGM_OLD_PSW	0x150
+#define LC_PGM_NEW_PSW	0x1d0
+#define PGM_SPECIFICATION	6
+
+/* The subcode of QEMU's own DIAGNOSE X'500' by which virtio devices are told. */
+#define DIAG500_VIRTIO_CCW_NOTIFY	3
+
 #define PSW_PROBLEM_STATE	(1ULL << (63 - 15))
 #define PSW_CC_SHIFT		(63 - 19)
 
@@ -53,7 +64,7 @@ __attribute__((visibility("default"))) int qemu_plugin_version = QEMU_PLUGIN_API
 
 static struct zvm vm = { .nr_cpus = 1 };
 static pthread_mutex_t cp_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct qemu_plugin_register *gpr[16], *psw_mask;
+static struct qemu_plugin_register *gpr[16], *psw_mask, *prefix, *last_break;
 static uint8_t *ram;
 static uint64_t ram_size;
 static int ram_fd = -1, poison_fd = -1;
@@ -117,6 +128,36 @@ static void set_cc(int cc)
 	uint64_t mask = get_register(psw_mask) & ~(3ULL << PSW_CC_SHIFT);
 
 	set_register(psw_mask, mask | (uint64_t)cc << PSW_CC_SHIFT);
+}
+
+static void put_lowcore(uint64_t lowcore, unsigned int offset, uint64_t value)
+{
+	value = htobe64(value);
+	memcpy(ram + lowcore + offset, &value, sizeof(value));
+}
+
+static uint64_t get_lowcore(uint64_t lowcore, unsigned int offset)
+{
+	uint64_t value;
+
+	memcpy(&value, ram + lowcore + offset, sizeof(value));
+	return be64toh(value);
+}
+
+/* The instruction is suppressed; the guest goes on in its interruption handler. */
+static void __noreturn specification_exception(const struct site *site)
+{
+	uint64_t lowcore = get_register(prefix);
+	uint16_t ilc = htobe16(4), code = htobe16(PGM_SPECIFICATION);
+
+	memcpy(ram + lowcore + LC_PGM_ILC, &ilc, sizeof(ilc));
+	memcpy(ram + lowcore + LC_PGM_CODE, &code, sizeof(code));
+	put_lowcore(lowcore, LC_BREAKING, get_register(last_break));
+	put_lowcore(lowcore, LC_PGM_OLD_PSW, get_register(psw_mask));
+	put_lowcore(lowcore, LC_PGM_OLD_PSW + 8, site->vaddr + 4);
+	set_register(psw_mask, get_lowcore(lowcore, LC_PGM_NEW_PSW));
+	qemu_plugin_set_pc(get_lowcore(lowcore, LC_PGM_NEW_PSW + 8));
+	__builtin_unreachable();
 }
 
 /* Guest real addresses are absolute: no parameter lies in a lowcore. */
@@ -425,8 +466,16 @@ static int run_diagnose(const struct site *site)
 	case 0x260:
 		cc = cp_diag_260(&vm, rx, ry);
 		break;
+	case 0x500:
+		/* KVM's hypercalls: QEMU knows more of them than z/VM, which knows none. */
+		if (get_register(gpr[1]) != DIAG500_VIRTIO_CCW_NOTIFY)
+			cc = CP_SPECIFICATION;
+		break;
 	}
-	if (cc != CP_NOT_MINE)
+	if (cc == CP_SPECIFICATION)
+		cp_record(&vm, "DIAGNOSE X'%llX': specification exception",
+			  (unsigned long long)code & 0xffff);
+	else if (cc != CP_NOT_MINE)
 		set_register(gpr[r3], ry[0]);
 	return cc;
 }
@@ -505,6 +554,8 @@ static void execute(unsigned int vcpu, void *data)
 	pthread_mutex_unlock(&cp_lock);
 	if (cc == CP_NOT_MINE)
 		return;
+	if (cc == CP_SPECIFICATION)
+		specification_exception(site);
 	set_cc(cc);
 	qemu_plugin_set_pc(site->vaddr + 4);
 }
@@ -609,11 +660,15 @@ static void find_registers(void)
 	for (i = 0; i < registers->len; i++) {
 		if (!strcmp(reg[i].name, "pswm"))
 			psw_mask = reg[i].handle;
+		else if (!strcmp(reg[i].name, "prefix"))
+			prefix = reg[i].handle;
+		else if (!strcmp(reg[i].name, "last_break"))
+			last_break = reg[i].handle;
 		else if (reg[i].name[0] == 'r' && reg[i].name[1] >= '0' && reg[i].name[1] <= '9')
 			gpr[atoi(reg[i].name + 1) & 15] = reg[i].handle;
 	}
 	for (i = 0; i < 16; i++)
-		if (!gpr[i] || !psw_mask)
+		if (!gpr[i] || !psw_mask || !prefix || !last_break)
 			die("QEMU does not show the registers of the guest");
 }
 
@@ -642,21 +697,34 @@ static void start(unsigned int vcpu, void *data)
 	pthread_mutex_unlock(&cp_lock);
 }
 
-/* Memory that is neither storage nor segment has to be untouched: holes. */
+static const struct extent *find_extent(uint64_t addr)
+{
+	unsigned int i;
+
+	for (i = 0; i < vm.nr_extents; i++)
+		if (vm.extent[i].first <= addr && addr <= vm.extent[i].last)
+			return &vm.extent[i];
+	return NULL;
+}
+
+/*
+ * Memory that is neither storage nor segment has to be untouched: holes. The
+ * host walks over what it is not asked to skip, a page at a time.
+ */
 static void check_nowhere(void)
 {
-	off_t data = 0, hole;
+	const struct extent *extent;
+	off_t data = 0;
 
 	while (ram_fd >= 0 && (data = lseek(ram_fd, data, SEEK_DATA)) >= 0) {
-		hole = lseek(ram_fd, data, SEEK_HOLE);
-		if (!zvm_is_storage(&vm, data, data + ZVM_PAGE_SIZE - 1)) {
-			violation("the guest touched page %llX, which is neither storage nor a segment",
-				  (unsigned long long)data >> ZVM_PAGE_SHIFT);
-			data = hole;
+		extent = find_extent(data);
+		if (extent) {
+			data = extent->last + 1;
 			continue;
 		}
-		data += ZVM_MIB;
-		data &= ~(ZVM_MIB - 1);
+		violation("the guest touched page %llX, which is neither storage nor a segment",
+			  (unsigned long long)data >> ZVM_PAGE_SHIFT);
+		data = lseek(ram_fd, data, SEEK_HOLE);
 	}
 }
 

@@ -84,7 +84,8 @@ int main(int argc, char **argv)
 	fprintf(conf, "size %llu\n", (unsigned long long)address_space());
 	if (fclose(conf))
 		die(strerror(errno));
-	printf("%llu %llu\n", (unsigned long long)(address_space() / ZVM_MIB),
-	       (unsigned long long)((vm.extent[0].last + 1) / ZVM_MIB));
+	printf("%llu %llu %llu\n", (unsigned long long)(address_space() / ZVM_MIB),
+	       (unsigned long long)((vm.extent[0].last + 1) / ZVM_MIB),
+	       (unsigned long long)((vm.extent[vm.nr_extents - 1].last + 1) / ZVM_MIB));
 	return 0;
 }

@@ -168,5 +168,7 @@ void __printf(2, 3) cp_record(struct zvm *vm, const char *format, ...);
 
 /* Condition code of a DIAGNOSE that CP leaves to the machine. */
 #define CP_NOT_MINE	(-1)
+/* Result of a DIAGNOSE that z/VM does not know, but QEMU does. */
+#define CP_SPECIFICATION	(-2)
 
 #endif /* ZVM_H */
