@@ -4,6 +4,9 @@
 
 BASE ?= 6.12
 KERNEL ?=
+DEBUG ?=
+N ?= 1000
+SEED ?=
 JOBS ?= $(shell echo $$(($$(nproc) + 1)))
 
 O := $(CURDIR)/build
@@ -32,8 +35,19 @@ NEW_FILES = $(shell scripts/series adds $(BASE))
 all: $(B)/stock/bzImage $(B)/patched/bzImage rig selftests ## build, boot, mount a DCSS with -o dax, show what works
 	@scripts/show $(B) $(BASE)
 
+ifneq ($(DEBUG),)
+check: $(B)/debug/bzImage rig selftests
+	@scripts/check $(B) $(BASE) dcssblk-debug admin-debug soak-debug
+else
 check: $(B)/stock/bzImage $(B)/patched/bzImage rig selftests ## pass the tests; the last line counts them
 	@scripts/check $(B) $(BASE)
+endif
+
+soak: $(B)/patched/bzImage rig selftests ## N=1000 rounds of random operations on several devices
+	@scripts/soak $(B) patched $(N) $(SEED)
+
+bench: $(B)/stock/bzImage $(B)/patched/bzImage rig selftests ## what struct pages cost, against stock
+	@scripts/bench $(B) $(BASE)
 
 shell: $(B)/patched/bzImage rig selftests ## an interactive guest with a DCSS
 	@scripts/shell $(B)
@@ -52,7 +66,7 @@ series: ## mails for the list at build/BASE/mail, signed off by git's identity
 	@scripts/series mail $(BASE) $(B)/git $(B)/mail
 
 clean: ## remove what was built, keep what was fetched
-	rm -rf $(addprefix $(O)/*/,stock patched linux selftests check mail) $(O)/default $(O)/log
+	rm -rf $(addprefix $(O)/*/,stock patched debug linux selftests check mail) $(O)/default $(O)/log
 
 distclean: ## remove build/ altogether
 	rm -rf $(O)
@@ -63,6 +77,8 @@ help: ## this list
 	@echo "  BASE=6.12       the series to work on; there is: $(notdir $(wildcard patches/*))"
 	@echo "  KERNEL=/path    a source tree of your own instead of Debian's"
 	@echo "  JOBS=N          how many compilers at a time"
+	@echo "  DEBUG=1         make check with KASAN, kmemleak and lockdep"
+	@echo "  N=, SEED=       how many rounds make soak does, and where it begins"
 
 tools:
 	@scripts/install-tools $(O)/log/install-tools
@@ -86,7 +102,9 @@ $(B)/stock/bzImage: $(B)/source/Makefile
 $(B)/patched/bzImage: $(B)/.applied
 	@scripts/build-kernel $(B)/linux $(B)/patched "build patched linux $(BASE)"
 	@ln -sfn $(B)/patched $(O)/default
-$(B)/stock/bzImage $(B)/patched/bzImage: $(ZVM)/guest.config scripts/build-kernel | tools
+$(B)/debug/bzImage: $(B)/.applied $(ZVM)/debug.config
+	@scripts/build-kernel $(B)/linux $(B)/debug "build debug linux $(BASE)" $(CURDIR)/$(ZVM)/debug.config
+$(B)/stock/bzImage $(B)/patched/bzImage $(B)/debug/bzImage: $(ZVM)/guest.config scripts/build-kernel | tools
 
 rig: | tools
 	@$(PROGRESS) $(O)/log/zvm "build the virtual z/VM" \
@@ -97,5 +115,5 @@ selftests: $(B)/.applied | tools
 		scripts/build-selftests $(B)/linux $(B)/selftests
 
 FORCE:
-.PHONY: all check shell stock patched tree refresh series clean \
+.PHONY: all bench check shell soak stock patched tree refresh series clean \
 	distclean help tools rig selftests FORCE

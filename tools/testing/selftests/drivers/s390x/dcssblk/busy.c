@@ -1,174 +1,843 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What is in use is not taken away: not while the device is mounted, and not
- * while somebody holds a page of it after that. Here a pipe holds the page
- * (vmsplice). Remove, shared and mount return EBUSY then, at once.
+ * What is in use is not taken away: remove, shared and rmmod return EBUSY, at
+ * once, whoever uses the segment and however. Whoever uses it goes on as if
+ * nothing was, and all works when the last user is gone.
  *
- *	busy SEGMENT DEVICE FSTYPE MOUNTPOINT
+ *	busy [--other DIR] [--second SEGMENT] SEGMENT DEVICE FSTYPE MOUNTPOINT
  *
- * SEGMENT is added, as DEVICE, and not mounted. Its file system has a file
- * "data", as mkimages.sh makes it, and can be mounted -o dax.
+ * SEGMENT is added, as DEVICE, and not mounted. Its file system can be mounted
+ * -o dax and written to. DIR is on a file system without DAX, the target of
+ * direct I/O. The second segment is not loaded; it is, and goes, while the
+ * first one is in use.
  */
 #include <fcntl.h>
+#include <getopt.h>
+#include <linux/userfaultfd.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 
 #include "../../../kselftest.h"
+#include "admin.h"
 #include "dcss.h"
+#include "uring.h"
 
-#define ROOT	"/sys/devices/dcssblk/"
+/* Of the file that users use, and the seed of what they write to page 1. */
+#define PAGES		4
+#define SEED		5
+#define NEW_SEED	42
+#define HELD		"--held"
 
-static const char *segment, *device, *fstype, *mountpoint;
-static int held[2];
-static char *want;
+/* Much longer than all checks of a user take. */
+#define USER_SECONDS	100
 
-/* A write that waits instead is ended by the alarm, and fails the test. */
-static int refused(const char *attr, const char *text)
+static const char *segment, *device, *fstype, *mountpoint, *second;
+static char file[256];
+static char *old, *new;		/* content of the file: PAGES pages */
+
+/* A child that uses the segment says when it does, and goes when told. */
+static int ready[2], go[2];
+static pid_t child;
+
+static int hold(void)
 {
-	char path[256];
+	char c = 'x';
+
+	if (write(ready[1], &c, 1) != 1 || read(go[0], &c, 1) != 1)
+		return fails("the test is gone");
+	return KSFT_PASS;
+}
+
+static int put_byte(int fd)
+{
+	return write(fd, "x", 1) == 1 ? KSFT_PASS : fails("write to a pipe");
+}
+
+/* What the users of the segment have in common. */
+
+static char *map_user_file(int prot)
+{
+	int fd = open(file, prot & PROT_WRITE ? O_RDWR : O_RDONLY);
+	char *map;
+
+	if (fd < 0)
+		return NULL;
+	map = mmap(NULL, PAGES * pagesize, prot, MAP_SHARED, fd, 0);
+	close(fd);
+	if (map == MAP_FAILED)
+		return NULL;
+	touch(map + pagesize);
+	return map;
+}
+
+static int splice_page(int pipe_fd, char *map)
+{
+	struct iovec iov = { map + pagesize, pagesize };
+
+	if (vmsplice(pipe_fd, &iov, 1, 0) != (ssize_t)pagesize)
+		return fails("vmsplice");
+	return KSFT_PASS;
+}
+
+static int read_page(int pipe_fd)
+{
+	char *buf = filled(pagesize, 99);
+
+	if (read(pipe_fd, buf, pagesize) != (ssize_t)pagesize)
+		return fails("read from the pipe");
+	return differs("page in the pipe", buf, old + pagesize, pagesize) ?
+	       KSFT_FAIL : KSFT_PASS;
+}
+
+/*
+ * A page that is missing until it is given: who runs into it waits, with
+ * what it had already taken. Nothing else in a guest waits so reliably.
+ */
+struct missing {
+	int fd;
+	int over[2];		/* a pipe: who was to wait did not */
+	char *page;
+};
+
+static int missing_page(struct missing *m)
+{
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	struct uffdio_api api = { .api = UFFD_API };
+
+	/* Only a non-blocking one can be polled. */
+	m->fd = syscall(__NR_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	if (m->fd < 0)
+		return skip("userfaultfd: %s", strerror(errno));
+	if (ioctl(m->fd, UFFDIO_API, &api) || pipe(m->over))
+		return fails("userfaultfd");
+	m->page = mmap(NULL, pagesize, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	reg.range.start = (uintptr_t)m->page;
+	reg.range.len = pagesize;
+	if (m->page == MAP_FAILED || ioctl(m->fd, UFFDIO_REGISTER, &reg))
+		return fails("userfaultfd register");
+	return KSFT_PASS;
+}
+
+static int missing_wait(struct missing *m)
+{
+	struct pollfd fds[] = {
+		{ .fd = m->fd, .events = POLLIN },
+		{ .fd = m->over[0], .events = POLLIN },
+	};
+	struct uffd_msg msg;
+
+	if (poll(fds, 2, -1) < 0 || !(fds[0].revents & POLLIN))
+		return wrong("it ended, or failed, too early");
+	if (read(m->fd, &msg, sizeof(msg)) != sizeof(msg) ||
+	    msg.event != UFFD_EVENT_PAGEFAULT)
+		return fails("no page fault");
+	return KSFT_PASS;
+}
+
+static int missing_give(struct missing *m, char *data)
+{
+	struct uffdio_copy copy = {
+		.dst = (uintptr_t)m->page,
+		.src = (uintptr_t)data,
+		.len = pagesize,
+	};
+
+	return ioctl(m->fd, UFFDIO_COPY, &copy) ? fails("userfaultfd copy") :
+						  KSFT_PASS;
+}
+
+/*
+ * The users. Each runs in a process of its own, with the file system mounted,
+ * and gets all of its way done but what hold() waits for.
+ */
+
+static int in_pipe(void)
+{
+	char *map = map_user_file(PROT_READ);
+	int p[2];
+
+	if (!map || pipe(p))
+		return fails("%s", file);
+	if (splice_page(p[1], map))
+		return KSFT_FAIL;
+	munmap(map, PAGES * pagesize);
+	return hold() ? KSFT_FAIL : read_page(p[0]);
+}
+
+/* Its pages do not go with a process, and neither with its address space. */
+static int in_pipe_of_gone(void)
+{
+	int p[2];
+	pid_t pid;
+	char *map;
+
+	if (pipe(p))
+		return fails("pipe");
+	pid = fork_child();
+	if (!pid) {
+		map = map_user_file(PROT_READ);
+		_exit(map ? splice_page(p[1], map) : fails("%s", file));
+	}
+	if (child_result(pid) || hold())
+		return KSFT_FAIL;
+	return read_page(p[0]);
+}
+
+static int in_pipe_of_other(void)
+{
+	char *map = map_user_file(PROT_READ);
+	pid_t pid;
+	int p[2];
+
+	if (!map || pipe(p))
+		return fails("%s", file);
+	if (splice_page(p[1], map))
+		return KSFT_FAIL;
+	munmap(map, PAGES * pagesize);
+	pid = fork_child();
+	if (!pid)
+		_exit(hold() ? KSFT_FAIL : read_page(p[0]));
+	close(p[0]);
+	close(p[1]);
+	return child_result(pid);
+}
+
+/* The mount goes with the mapping, and the page does not. */
+static int in_pipe_lazily(void)
+{
+	char *map = map_user_file(PROT_READ);
+	int p[2];
+
+	if (!map || pipe(p))
+		return fails("%s", file);
+	if (splice_page(p[1], map))
+		return KSFT_FAIL;
+	if (umount2(mountpoint, MNT_DETACH))
+		return fails("umount -l");
+	munmap(map, PAGES * pagesize);
+	return hold() ? KSFT_FAIL : read_page(p[0]);
+}
+
+/* Two pages of I/O, the segment's and one that is missing. */
+struct flight {
+	bool uring;
+	bool write;
+	int fd;
+	pid_t pid;		/* process_vm_* */
+	struct iovec iov[2];
+	struct missing missing;
+	pthread_t thread;
+	ssize_t done;
+};
+
+static ssize_t fly_uring(struct flight *f)
+{
+	struct uring r;
+
+	if (uring_open(&r))
+		return -1;
+	if (uring_submit(&r, f->write ? IORING_OP_WRITEV : IORING_OP_READV,
+			 IOSQE_ASYNC, f->fd, f->iov, 2))
+		return -1;
+	return uring_wait(&r);
+}
+
+static void *fly(void *data)
+{
+	struct flight *f = data;
+
+	if (f->uring)
+		f->done = fly_uring(f);
+	else if (f->write)
+		f->done = pwritev(f->fd, f->iov, 2, 0);
+	else
+		f->done = preadv(f->fd, f->iov, 2, 0);
+	put_byte(f->missing.over[1]);
+	return NULL;
+}
+
+/* The first page is taken, and the mapping that it came from is gone. */
+static int take_off(struct flight *f, void *(*fn)(void *data))
+{
+	if (pthread_create(&f->thread, NULL, fn, f))
+		return wrong("no thread");
+	return missing_wait(&f->missing);
+}
+
+static int land(struct flight *f)
+{
+	if (missing_give(&f->missing, new + 2 * pagesize))
+		return KSFT_FAIL;
+	pthread_join(f->thread, NULL);
+	return KSFT_PASS;
+}
+
+static int direct(bool write, bool uring)
+{
+	struct flight f = { .uring = uring, .write = write };
+	char *map, *want;
 	int rc;
 
-	snprintf(path, sizeof(path), ROOT "%s", attr);
-	alarm(10);
-	rc = put_string(path, text);
-	alarm(0);
-	if (!rc)
-		return wrong("%s to %s succeeded", text, attr);
-	return errno == EBUSY ? KSFT_PASS : fails("%s to %s", text, attr);
+	if (!opt.other)
+		return skip("needs --other");
+	rc = missing_page(&f.missing);
+	if (rc)
+		return rc;
+	/* Two pages: what a read is to put in, or a write to replace. */
+	f.fd = open_other(opt.other, "busy", write ? old : new + pagesize,
+			  2 * pagesize, O_DIRECT);
+	map = map_user_file(PROT_READ | PROT_WRITE);
+	if (f.fd < 0 || !map)
+		return fails("files");
+	f.iov[0] = (struct iovec){ map + pagesize, pagesize };
+	f.iov[1] = (struct iovec){ f.missing.page, pagesize };
+	if (take_off(&f, fly))
+		return KSFT_FAIL;
+	munmap(map, PAGES * pagesize);
+	if (hold() || land(&f))
+		return KSFT_FAIL;
+	if (f.done != (ssize_t)(2 * pagesize))
+		return wrong("%zd bytes", f.done);
+	want = filled(2 * pagesize, 0);
+	memcpy(want, write ? old + pagesize : new + pagesize, pagesize);
+	memcpy(want + pagesize, new + 2 * pagesize, pagesize);
+	return file_is(f.fd, want, 2 * pagesize);
+}
+
+static int direct_write(void)
+{
+	return direct(true, false);
+}
+
+static int direct_read(void)
+{
+	return direct(false, false);
+}
+
+static int uring_direct_write(void)
+{
+	return direct(true, true);
+}
+
+static int uring_direct_read(void)
+{
+	return direct(false, true);
+}
+
+static void *fly_other(void *data)
+{
+	struct flight *f = data;
+
+	if (f->write)
+		f->done = process_vm_writev(f->pid, &f->iov[1], 1, &f->iov[0],
+					    1, 0);
+	else
+		f->done = process_vm_readv(f->pid, &f->iov[1], 1, &f->iov[0],
+					   1, 0);
+	put_byte(f->missing.over[1]);
+	return NULL;
+}
+
+/* The one that copies, with pipes to and from the one that maps. */
+static int copier(struct flight *f, int taken, int given)
+{
+	int rc = missing_page(&f->missing);
+	char c;
+
+	if (rc)
+		return rc;
+	f->pid = getppid();
+	f->iov[1] = (struct iovec){ f->missing.page, pagesize };
+	if (take_off(f, fly_other))
+		return KSFT_FAIL;
+	if (put_byte(taken) || read(given, &c, 1) != 1)
+		return wrong("who maps it is gone");
+	/* A read overwrites what it is given here, a write takes it. */
+	rc = missing_give(&f->missing, new + pagesize);
+	pthread_join(f->thread, NULL);
+	if (rc || f->done != (ssize_t)pagesize)
+		return wrong("%zd bytes", f->done);
+	return !f->write && differs("copy", f->missing.page, old + pagesize,
+				    pagesize) ? KSFT_FAIL : KSFT_PASS;
+}
+
+static int other_process(bool write)
+{
+	struct flight f = { .write = write };
+	int taken[2], given[2];
+	char c, *map;
+	pid_t pid;
+
+	map = map_user_file(PROT_READ | PROT_WRITE);
+	if (!map || pipe(taken) || pipe(given))
+		return fails("%s", file);
+	f.iov[0] = (struct iovec){ map + pagesize, pagesize };
+	pid = fork_child();
+	if (!pid) {
+		munmap(map, PAGES * pagesize);
+		_exit(copier(&f, taken[1], given[0]));
+	}
+	close(taken[1]);
+	if (read(taken[0], &c, 1) != 1)
+		return child_result(pid);
+	munmap(map, PAGES * pagesize);
+	if (hold() || put_byte(given[1]))
+		return KSFT_FAIL;
+	return child_result(pid);
+}
+
+static int vm_readv(void)
+{
+	return other_process(false);
+}
+
+static int vm_writev(void)
+{
+	return other_process(true);
+}
+
+static int only_mounted(void)
+{
+	int fd;
+
+	if (hold())
+		return KSFT_FAIL;
+	fd = open(file, O_RDONLY);
+	return fd < 0 ? fails("%s", file) : file_is(fd, old, PAGES * pagesize);
+}
+
+static int open_device(int flags)
+{
+	int fd = open(device, flags);
+	char *before = filled(pagesize, 0), *after = filled(pagesize, 1);
+
+	if (fd < 0)
+		return fails("%s", device);
+	if (pread(fd, before, pagesize, 0) != (ssize_t)pagesize || hold())
+		return fails("read %s", device);
+	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	if (pread(fd, after, pagesize, 0) != (ssize_t)pagesize)
+		return fails("read %s", device);
+	return differs("device", after, before, pagesize) ? KSFT_FAIL :
+							    KSFT_PASS;
+}
+
+static int open_ro(void)
+{
+	return open_device(O_RDONLY);
+}
+
+static int open_excl(void)
+{
+	return open_device(O_RDONLY | O_EXCL);
+}
+
+static int open_rw(void)
+{
+	return open_device(O_RDWR);
+}
+
+static int mapped(void)
+{
+	char *map = map_user_file(PROT_READ | PROT_WRITE);
+
+	if (!map)
+		return fails("%s", file);
+	if (hold() || differs("mapping", map, old, PAGES * pagesize))
+		return KSFT_FAIL;
+	/* The last page had no fault before. */
+	memcpy(map + (PAGES - 1) * pagesize, new, pagesize);
+	return differs("mapping", map + (PAGES - 1) * pagesize, new,
+		       pagesize) ? KSFT_FAIL : KSFT_PASS;
+}
+
+static int open_file(void)
+{
+	int fd = open(file, O_RDWR);
+
+	if (fd < 0)
+		return fails("%s", file);
+	if (hold() || file_is(fd, old, PAGES * pagesize))
+		return KSFT_FAIL;
+	if (pwrite(fd, new, PAGES * pagesize, 0) != (ssize_t)(PAGES * pagesize))
+		return fails("write %s", file);
+	return file_is(fd, new, PAGES * pagesize);
+}
+
+static int in_directory(void)
+{
+	int fd;
+
+	if (chdir(mountpoint))
+		return fails("%s", mountpoint);
+	if (hold())
+		return KSFT_FAIL;
+	fd = open("busy", O_RDONLY);
+	return fd < 0 ? fails("busy") : file_is(fd, old, PAGES * pagesize);
+}
+
+/* This program, executed in place; main() comes back with HELD. */
+static int running(void)
+{
+	char path[256], fds[2][12];
+
+	snprintf(path, sizeof(path), "%s/busy-program", mountpoint);
+	snprintf(fds[0], sizeof(fds[0]), "%d", ready[1]);
+	snprintf(fds[1], sizeof(fds[1]), "%d", go[0]);
+	if (copy_file("/proc/self/exe", path))
+		return fails("%s", path);
+	execl(path, path, HELD, fds[0], fds[1], NULL);
+	return fails("%s", path);
+}
+
+/* It has no page yet: it will look for one when there is data. */
+static int uring_read_waits(void)
+{
+	char *map = map_user_file(PROT_READ | PROT_WRITE);
+	struct uring r;
+	int p[2], n;
+
+	if (!map || pipe(p))
+		return fails("%s", file);
+	if (uring_open(&r))
+		return skip("io_uring: %s", strerror(errno));
+	if (uring_submit(&r, IORING_OP_READ, 0, p[0], map + pagesize,
+			 pagesize))
+		return fails("submit");
+	if (hold())
+		return KSFT_FAIL;
+	if (write(p[1], new + pagesize, pagesize) != (ssize_t)pagesize)
+		return fails("write to the pipe");
+	n = uring_wait(&r);
+	if (n != (int)pagesize)
+		return wrong("read gives %d", n);
+	return differs("mapping", map + pagesize, new + pagesize, pagesize) ?
+	       KSFT_FAIL : KSFT_PASS;
+}
+
+static int uring_write_waits(void)
+{
+	char *map = map_user_file(PROT_READ), *junk = filled(pagesize, 98);
+	struct uring r;
+	int p[2], n;
+
+	if (!map || pipe(p) || fcntl(p[1], F_SETPIPE_SZ, pagesize) < 0)
+		return fails("%s", file);
+	if (uring_open(&r))
+		return skip("io_uring: %s", strerror(errno));
+	if (write(p[1], junk, pagesize) != (ssize_t)pagesize)
+		return fails("write to the pipe");
+	if (uring_submit(&r, IORING_OP_WRITE, 0, p[1], map + pagesize,
+			 pagesize))
+		return fails("submit");
+	if (hold())
+		return KSFT_FAIL;
+	if (read(p[0], junk, pagesize) != (ssize_t)pagesize)
+		return fails("read from the pipe");
+	n = uring_wait(&r);
+	if (n != (int)pagesize)
+		return wrong("write gives %d", n);
+	return read_page(p[0]);
+}
+
+#define MOUNT		0x01	/* mount it before */
+#define UMOUNT		0x02	/* unmount it as soon as it is in use */
+#define LAZY		0x04	/* ... with umount -l */
+#define PAGES_ONLY	0x08	/* nothing but a page is in use then */
+#define WRITES		0x10	/* page 1 has the new content afterwards */
+
+#define PINNED		(MOUNT | UMOUNT | PAGES_ONLY)
+#define DETACHED	(MOUNT | LAZY)
+
+static const struct user {
+	const char *name;
+	int (*run)(void);
+	unsigned int flags;
+} users[] = {
+	/*
+	 * The use count says that the device is idle, the page says that it
+	 * is not: storage that CP takes away would be read or written by who
+	 * has the page, and an operation that waits for it could not be ended.
+	 */
+	{ "page in a pipe", in_pipe, PINNED },
+	{ "page in a pipe, its process gone", in_pipe_of_gone, PINNED },
+	{ "page in a pipe of another process", in_pipe_of_other, PINNED },
+	{ "page in a pipe, umount -l before", in_pipe_lazily,
+	  MOUNT | PAGES_ONLY },
+	{ "O_DIRECT write", direct_write, PINNED },
+	{ "O_DIRECT read", direct_read, PINNED | WRITES },
+	{ "io_uring write", uring_direct_write, PINNED },
+	{ "io_uring read", uring_direct_read, PINNED | WRITES },
+	{ "process_vm_readv", vm_readv, PINNED },
+	{ "process_vm_writev", vm_writev, PINNED | WRITES },
+	/* As ever: the use count of the block device. */
+	{ "mounted", only_mounted, MOUNT },
+	{ "open", open_ro, 0 },
+	{ "open O_EXCL", open_excl, 0 },
+	{ "open for writing", open_rw, 0 },
+	/* /proc/mounts does not show these. */
+	{ "umount -l, a mapping", mapped, DETACHED },
+	{ "umount -l, an open file", open_file, DETACHED },
+	{ "umount -l, a directory", in_directory, DETACHED },
+	{ "umount -l, a running program", running, DETACHED },
+	{ "umount -l, io_uring read to come", uring_read_waits, DETACHED },
+	{ "umount -l, io_uring write to come", uring_write_waits, DETACHED },
+};
+
+/* The user of this round. */
+static const struct user *user;
+
+/* Start it, up to where it holds the segment. */
+static int begin(void)
+{
+	char c;
+
+	if (user->flags & MOUNT) {
+		if (mount_settled(device, mountpoint, fstype, 0, "dax"))
+			return KSFT_FAIL;
+		close(new_file(mountpoint, "busy", old, PAGES * pagesize,
+			       file));
+	}
+	if (pipe2(ready, 0) || pipe2(go, 0))
+		return fails("pipe");
+	child = fork_child();
+	if (!child) {
+		close(ready[0]);
+		close(go[1]);
+		alarm(USER_SECONDS);
+		_exit(user->run());
+	}
+	close(ready[1]);
+	close(go[0]);
+	if (read(ready[0], &c, 1) != 1)
+		return child_result(child) == KSFT_SKIP ? KSFT_SKIP :
+							  KSFT_FAIL;
+	if (user->flags & UMOUNT && umount(mountpoint))
+		return fails("umount");
+	if (user->flags & LAZY && umount2(mountpoint, MNT_DETACH))
+		return fails("umount -l");
+	return KSFT_PASS;
 }
 
 static int remove_refused(void)
 {
-	return refused("remove", segment);
+	news_mark();
+	return refused(NULL, "remove", segment, EBUSY) ||
+	       news_one("dcssblk: ", segment) ? KSFT_FAIL : KSFT_PASS;
+}
+
+static int one_shared_refused(const char *to)
+{
+	news_mark();
+	return refused(segment, "shared", to, EBUSY) ||
+	       news_one("dcssblk: ", segment) ? KSFT_FAIL : KSFT_PASS;
 }
 
 static int shared_refused(void)
 {
-	char attr[64];
-
-	snprintf(attr, sizeof(attr), "%s/shared", segment);
-	return refused(attr, "0");
-}
-
-static int mount_dax(void)
-{
-	return mount(device, mountpoint, fstype, 0, "dax") ?
-	       fails("mount %s", device) : KSFT_PASS;
-}
-
-/* The second page of the file goes into the pipe, and nothing else stays. */
-static int take_page(void)
-{
-	struct iovec iov = { .iov_len = pagesize };
-	char path[256], *map;
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/data", mountpoint);
-	fd = open(path, O_RDONLY);
-	if (fd < 0 || pipe(held))
-		return fails("%s", path);
-	if (pread(fd, want, pagesize, pagesize) != (ssize_t)pagesize)
-		return fails("read %s", path);
-	map = mmap(NULL, 2 * pagesize, PROT_READ, MAP_SHARED, fd, 0);
-	if (map == MAP_FAILED)
-		return fails("mmap");
-	iov.iov_base = map + pagesize;
-	touch(iov.iov_base);
-	if (vmsplice(held[1], &iov, 1, 0) != (ssize_t)pagesize)
-		return fails("vmsplice");
-	munmap(map, 2 * pagesize);
-	close(fd);
-	return KSFT_PASS;
-}
-
-static int unmount(void)
-{
-	return umount(mountpoint) ? fails("umount %s", mountpoint) : KSFT_PASS;
-}
-
-static int mount_refused(void)
-{
-	if (!mount(device, mountpoint, fstype, 0, "dax"))
-		return wrong("mount %s succeeded", device);
-	return errno == EBUSY ? KSFT_PASS : fails("mount %s", device);
-}
-
-static int mount_works(void)
-{
-	int rc = mount_dax();
-
-	return rc == KSFT_PASS ? unmount() : rc;
-}
-
-static int give_back(void)
-{
-	char *buf = filled(pagesize, 99);
-
-	if (read(held[0], buf, pagesize) != (ssize_t)pagesize)
-		return fails("read from the pipe");
-	return differs("held page", buf, want, pagesize) ?
+	return one_shared_refused("0") || one_shared_refused("1") ?
 	       KSFT_FAIL : KSFT_PASS;
 }
 
-static int not_busy(void)
+static int rmmod_refused(void)
 {
-	char path[256];
+	if (!syscall(__NR_delete_module, "dcssblk", O_NONBLOCK))
+		return wrong("rmmod dcssblk succeeded");
+	if (errno == ENOENT)
+		return skip("dcssblk is not a module");
+	return errno == EBUSY || errno == EWOULDBLOCK ? KSFT_PASS :
+							fails("rmmod");
+}
 
-	snprintf(path, sizeof(path), ROOT "%s/shared", segment);
-	if (put_string(path, "0") || put_string(path, "1"))
-		return fails("write to %s", path);
-	return KSFT_PASS;
+/* A file system that does not know of the page would free its block. */
+static int mount_refused(void)
+{
+	news_mark();
+	if (!mount(device, mountpoint, fstype, 0, "dax"))
+		return wrong("mount %s succeeded", device);
+	if (errno != EBUSY)
+		return fails("mount %s", device);
+	return news_one("dcssblk: ", segment);
+}
+
+/* Nobody else has to wait, as for a lock that is held all the time. */
+static int other_device(void)
+{
+	char node[64], buf[512];
+	int fd, rc;
+
+	if (!second)
+		return skip("needs --second");
+	if (add_segment(second) || node_of(second, node, sizeof(node)))
+		return KSFT_FAIL;
+	fd = open(node, O_RDONLY);
+	rc = read(fd, buf, sizeof(buf)) == sizeof(buf) ? KSFT_PASS :
+							 fails("%s", node);
+	close(fd);
+	return remove_segment(second) ? KSFT_FAIL : rc;
+}
+
+/* The user finds all as it was, and goes. */
+static int end(void)
+{
+	if (put_byte(go[1]))
+		return KSFT_FAIL;
+	return child_result(child);
+}
+
+static int as_before(void)
+{
+	int fd, rc = KSFT_PASS;
+
+	if (user->flags == MOUNT && umount(mountpoint))
+		return fails("umount");
+	if (mount_settled(device, mountpoint, fstype, 0, "dax"))
+		return KSFT_FAIL;
+	if ((user->flags & PINNED) == PINNED) {
+		fd = open(file, O_RDONLY);
+		rc = file_is(fd, user->flags & WRITES ? new : old,
+			     2 * pagesize);
+		close(fd);
+	}
+	unlink(file);
+	return umount_settled(mountpoint) ? KSFT_FAIL : rc;
+}
+
+/* A refusal that had begun to tear down, or a reference too many. */
+static int shared_works(void)
+{
+	return settled(segment, "shared", "0") ||
+	       settled(segment, "shared", "1") ? KSFT_FAIL : KSFT_PASS;
 }
 
 static const struct {
 	const char *name;
 	int (*run)(void);
-} steps[] = {
-	{ "mount -o dax", mount_dax },
-	/* As ever: the use count of the block device. */
-	{ "remove of what is mounted is refused", remove_refused },
-	{ "shared of what is mounted is refused", shared_refused },
-	{ "a page goes into a pipe", take_page },
-	{ "unmount with a page in a pipe", unmount },
-	/*
-	 * The use count says that it is idle, the page says that it is not:
-	 * storage that CP takes away would be read through the pipe, and a
-	 * remove that waits for the page could not be ended.
-	 */
-	{ "remove with a page in a pipe is refused", remove_refused },
-	{ "shared with a page in a pipe is refused", shared_refused },
-	/* A file system that forgot about the page frees its block. */
-	{ "mount with a page in a pipe is refused", mount_refused },
-	{ "the page has its data", give_back },
-	/*
-	 * A reference that is lost, or counted twice, keeps it busy; or a
-	 * refusal had already begun to tear the device down.
-	 */
-	{ "mount works when the page is back", mount_works },
-	{ "shared works when the page is back", not_busy },
+	unsigned int only;	/* with users that have these flags */
+} checks[] = {
+	{ "remove is refused", remove_refused, 0 },
+	{ "shared is refused", shared_refused, 0 },
+	{ "rmmod is refused", rmmod_refused, 0 },
+	{ "mount is refused", mount_refused, PAGES_ONLY },
+	{ "another device comes and goes", other_device, 0 },
+	{ "all is as it was for it", end, 0 },
+	{ "mount works when it is gone", as_before, 0 },
+	{ "shared works when it is gone", shared_works, 0 },
 };
+
+static bool applies(size_t check, const struct user *u)
+{
+	return (checks[check].only & u->flags) == checks[check].only;
+}
+
+static void result(int rc, const char *what)
+{
+	if (rc == KSFT_SKIP)
+		ksft_test_result_skip("%s: %s\n", user->name, what);
+	else
+		ksft_test_result(rc == KSFT_PASS, "%s: %s\n", user->name,
+				 what);
+}
+
+static void one_user(void)
+{
+	int rc = begin();
+	size_t i;
+
+	result(rc, "in use");
+	if (rc && user->flags & MOUNT)
+		umount2(mountpoint, MNT_DETACH);
+	for (i = 0; i < ARRAY_SIZE(checks); i++)
+		if (applies(i, user))
+			result(rc ? KSFT_SKIP : checks[i].run(),
+			       checks[i].name);
+	close(ready[0]);
+	close(go[1]);
+}
+
+static unsigned int plan(void)
+{
+	unsigned int n = 1;
+	size_t i, j;
+
+	for (i = 0; i < ARRAY_SIZE(users); i++)
+		for (j = 0, n++; j < ARRAY_SIZE(checks); j++)
+			n += applies(j, &users[i]);
+	return n;
+}
+
+static int again(void)
+{
+	char node[64];
+
+	if (remove_segment(segment) || add_segment(segment))
+		return KSFT_FAIL;
+	return node_of(segment, node, sizeof(node));
+}
+
+static __noreturn void help(const char *name)
+{
+	fprintf(stderr,
+		"usage: %s [--other DIR] [--second SEGMENT] SEGMENT DEVICE FSTYPE MOUNTPOINT\n",
+		name);
+	exit(KSFT_FAIL);
+}
+
+static void parse(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "other",	required_argument, NULL, 'o' },
+		{ "second",	required_argument, NULL, '2' },
+		{ }
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == 'o')
+			opt.other = optarg;
+		else if (c == '2')
+			second = optarg;
+		else
+			help(argv[0]);
+	}
+	if (optind + 4 != argc)
+		help(argv[0]);
+	segment = argv[optind];
+	device = argv[optind + 1];
+	fstype = argv[optind + 2];
+	mountpoint = argv[optind + 3];
+}
 
 int main(int argc, char **argv)
 {
 	size_t i;
 
-	if (argc != 5) {
-		fprintf(stderr, "usage: %s SEGMENT DEVICE FSTYPE MOUNTPOINT\n",
-			argv[0]);
-		return KSFT_FAIL;
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc == 4 && !strcmp(argv[1], HELD)) {
+		ready[1] = atoi(argv[2]);
+		go[0] = atoi(argv[3]);
+		unlink(argv[0]);
+		return hold();
 	}
-	segment = argv[1];
-	device = argv[2];
-	fstype = argv[3];
-	mountpoint = argv[4];
+	parse(argc, argv);
 	pagesize = sysconf(_SC_PAGESIZE);
-	want = filled(pagesize, 0);
+	old = filled(PAGES * pagesize, SEED);
+	new = filled(PAGES * pagesize, SEED);
+	fill(new + pagesize, (PAGES - 1) * pagesize, NEW_SEED);
+	snprintf(file, sizeof(file), "%s/busy", mountpoint);
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(steps));
-	for (i = 0; i < ARRAY_SIZE(steps); i++)
-		ksft_test_result(steps[i].run() == KSFT_PASS, "%s\n",
-				 steps[i].name);
+	ksft_set_plan(plan());
+	for (i = 0; i < ARRAY_SIZE(users); i++) {
+		user = &users[i];
+		one_user();
+	}
+	ksft_test_result(again() == KSFT_PASS, "remove and add\n");
 	ksft_finished();
 }

@@ -2,9 +2,13 @@
 /* Helpers of the DCSS DAX tests, see dcss.h. */
 #include <fcntl.h>
 #include <getopt.h>
+#include <linux/fiemap.h>
+#include <linux/fs.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
@@ -15,12 +19,27 @@
 /* Much longer than any case takes, also under emulation. */
 #define CASE_SECONDS	60
 
+/* PAGEMAP_SCAN of <linux/fs.h>, since 6.7 */
+struct scan_arg {
+	unsigned long long size, flags, start, end, walk_end, vec, vec_len;
+	unsigned long long max_pages, inverted, mask, anyof, returned;
+};
+
+struct scan_region {
+	unsigned long long start, end, categories;
+};
+
+#define SCAN		_IOWR('f', 16, struct scan_arg)
+#define SCAN_IS_HUGE	(1ULL << 6)
+
 struct dcss_options opt = {
 	.tmp = "/tmp",
-	.size = 64 * 1024,
+	/* One to take apart, and one next to it. */
+	.nr_large = 2,
 };
 
 size_t pagesize;
+size_t largesize;
 static int kmsg = -1;
 
 static const struct option long_options[] = {
@@ -34,6 +53,7 @@ static const struct option long_options[] = {
 	{ "readonly",	no_argument,		NULL, 'r' },
 	{ "table",	no_argument,		NULL, 'T' },
 	{ "known",	no_argument,		NULL, 'k' },
+	{ "large",	no_argument,		NULL, 'l' },
 	{ }
 };
 
@@ -50,7 +70,9 @@ static __noreturn void help(const char *name)
 		"  --stock         the kernel has no struct pages for a DCSS\n"
 		"  --readonly      DIRECTORY/data exists, made by mkimages.sh\n"
 		"  --table         one line for each user of GUP, no test\n"
-		"  --known         also the cases that show known bugs\n", name);
+		"  --known         also the cases that show known bugs\n"
+		"  --large         DIRECTORY has aligned files: map large pages\n",
+		name);
 	exit(KSFT_FAIL);
 }
 
@@ -87,9 +109,35 @@ static void parse_one(int c, const char *name)
 	case 'k':
 		opt.known = true;
 		break;
+	case 'l':
+		opt.large = true;
+		break;
 	default:
 		help(name);
 	}
+}
+
+/* What a large page is on this machine, if it has any: s390 needs EDAT1. */
+static size_t large_page_size(void)
+{
+	char text[32];
+
+	if (get_string("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size",
+		       text, sizeof(text)))
+		return 0;
+	return strtoul(text, NULL, 0);
+}
+
+static void parse_large(void)
+{
+	largesize = opt.large ? large_page_size() : 0;
+	if (opt.large && !largesize)
+		ksft_exit_skip("no large pages (on s390: no EDAT1)\n");
+	if (!opt.size)
+		opt.size = opt.large ? opt.nr_large * largesize : 64 * 1024;
+	if (opt.large && opt.size % (2 * largesize))
+		ksft_exit_fail_msg("--size: not a multiple of %zu\n",
+				   2 * largesize);
 }
 
 void dcss_parse(int argc, char **argv)
@@ -104,12 +152,13 @@ void dcss_parse(int argc, char **argv)
 		parse_one(c, argv[0]);
 	if (optind + 1 == argc)
 		opt.dir = argv[optind];
-	if (optind + 1 < argc || opt.size < 4 * pagesize ||
+	if (optind + 1 < argc || (opt.size && opt.size < 4 * pagesize) ||
 	    opt.size % (2 * pagesize))
 		help(argv[0]);
 	/* As run by make run_tests, without a segment to work on. */
 	if (!opt.dir)
 		ksft_exit_skip("no directory on a DCSS, see dcssblk.sh\n");
+	parse_large();
 }
 
 /* A table is short; why something fails goes elsewhere. */
@@ -164,14 +213,20 @@ int skip(const char *fmt, ...)
  */
 void fill(char *buf, size_t len, unsigned int seed)
 {
-	unsigned int n, digits;
-	size_t i, j;
+	static char low[1000 * 8 + 1];
+	unsigned int n = seed * 1000003UL % 10000000, i;
+	size_t lines = len / 8, some;
+	char high[5];
 
-	for (i = 0; i + 8 <= len; i += 8) {
-		n = (i / 8 + seed * 1000003UL) % 10000000;
-		for (j = 0, digits = n; j < 7; j++, digits /= 10)
-			buf[i + 6 - j] = '0' + digits % 10;
-		buf[i + 7] = '\n';
+	/* Megabytes of it, under emulation: copy what changes least. */
+	for (i = 0; !low[8000 - 1] && i < 1000; i++)
+		snprintf(low + i * 8, 9, "0000%03u\n", i);
+	for (; lines; lines -= some, n = (n + some) % 10000000) {
+		some = 1000 - n % 1000 < lines ? 1000 - n % 1000 : lines;
+		memcpy(buf, low + n % 1000 * 8, some * 8);
+		snprintf(high, sizeof(high), "%04u", n / 1000);
+		for (i = 0; i < some; i++, buf += 8)
+			memcpy(buf, high, 4);
 	}
 }
 
@@ -185,14 +240,26 @@ char *filled(size_t len, unsigned int seed)
 	return buf;
 }
 
+static bool same_word(const char *one, const char *two)
+{
+	unsigned long long a, b;
+
+	memcpy(&a, one, sizeof(a));
+	memcpy(&b, two, sizeof(b));
+	return a == b;
+}
+
 int differs(const char *what, const char *got, const char *want, size_t len)
 {
 	size_t i;
 
-	if (!memcmp(got, want, len))
-		return 0;
-	for (i = 0; got[i] == want[i]; i++)
+	/* memcmp() is CLC, which QEMU emulates byte by byte: 50 times slower. */
+	for (i = 0; i + 8 <= len && same_word(got + i, want + i); i += 8)
 		;
+	while (i < len && got[i] == want[i])
+		i++;
+	if (i == len)
+		return 0;
 	wrong("%s: byte 0x%zx of 0x%zx is %02x, not %02x", what, i, len,
 	      (unsigned char)got[i], (unsigned char)want[i]);
 	return 1;
@@ -220,6 +287,37 @@ int written(struct area *a, const char *now)
 	return file_is(a->fd, a->how & SHARED ? now : a->file, a->len);
 }
 
+/*
+ * Blocks that are aligned like the large pages of a new file: what a file
+ * system aligns by itself depends on what was allocated before, so take more
+ * and keep a part that fits. If there is none, the mapping will tell.
+ */
+static void align_blocks(int fd, size_t len)
+{
+	struct {
+		struct fiemap head;
+		struct fiemap_extent at[16];
+	} map = {
+		.head = { .fm_length = -1, .fm_extent_count = 16 },
+	};
+	const struct fiemap_extent *e = map.at;
+	size_t skip;
+
+	if (fallocate(fd, 0, 0, 2 * len + largesize) ||
+	    ioctl(fd, FS_IOC_FIEMAP, &map))
+		return;
+	for (; e < map.at + map.head.fm_mapped_extents; e++) {
+		skip = -e->fe_physical % largesize;
+		if (e->fe_length < skip + len)
+			continue;
+		skip += e->fe_logical;
+		if (skip && fallocate(fd, FALLOC_FL_COLLAPSE_RANGE, 0, skip))
+			wrong("no aligned blocks: %s", strerror(errno));
+		break;
+	}
+	ftruncate(fd, len);
+}
+
 int new_file(const char *dir, const char *name, const char *data, size_t len,
 	     char *path)
 {
@@ -230,6 +328,8 @@ int new_file(const char *dir, const char *name, const char *data, size_t len,
 	fd = open(path, O_RDWR | O_CREAT | O_EXCL, 0755);
 	if (fd < 0)
 		return fd;
+	if (opt.large && len && !(len % largesize))
+		align_blocks(fd, len);
 	if (write(fd, data, len) != (ssize_t)len) {
 		close(fd);
 		return -1;
@@ -252,6 +352,70 @@ int open_other(const char *dir, const char *name, const char *data, size_t len,
 	fd = open(path, O_RDWR | flags);
 	unlink(path);
 	return fd;
+}
+
+/* An aligned place for a mapping, with nothing around it. */
+char *large_place(size_t len)
+{
+	size_t align = largesize ? largesize : pagesize;
+	char *map = mmap(NULL, len + 2 * align, PROT_NONE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (map == MAP_FAILED)
+		ksft_exit_fail_msg("no room for %zu bytes\n", len);
+	return (char *)(((uintptr_t)map + align) & -align);
+}
+
+/* The file from its beginning, with --large where large pages fit. */
+char *map_file(int fd, size_t len, int prot, int flags)
+{
+	if (!opt.large)
+		return mmap(NULL, len, prot, flags, fd, 0);
+	return mmap(large_place(len), len, prot, flags | MAP_FIXED, fd, 0);
+}
+
+/* Page faults of this process so far, none of which has to wait for I/O. */
+long faults(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return usage.ru_minflt;
+}
+
+/* How many large pages are in the page table; -1 if this kernel cannot tell. */
+static long large_pages(const char *map, size_t len)
+{
+	struct scan_region regions[64];
+	struct scan_arg arg = {
+		.size = sizeof(arg),
+		.start = (uintptr_t)map,
+		.end = (uintptr_t)map + len,
+		.vec = (uintptr_t)regions,
+		.vec_len = ARRAY_SIZE(regions),
+		.mask = SCAN_IS_HUGE,
+		.returned = SCAN_IS_HUGE,
+	};
+	int fd = open("/proc/self/pagemap", O_RDONLY), n, i;
+	size_t bytes = 0;
+
+	if (fd < 0)
+		return -1;
+	n = ioctl(fd, SCAN, &arg);
+	close(fd);
+	for (i = 0; i < n; i++)
+		bytes += regions[i].end - regions[i].start;
+	return n < 0 ? -1 : (long)(bytes / largesize);
+}
+
+/* That many large pages, neither less nor more, are in the page table. */
+int mapped_large(const char *what, const char *map, size_t len, size_t nr)
+{
+	long found = opt.large ? large_pages(map, len) : -1;
+
+	if (found < 0 || found == (long)nr)
+		return KSFT_PASS;
+	return wrong("%s: %ld large pages mapped, not %zu", what, found, nr);
 }
 
 /* A child that does not survive its parent. */
@@ -469,29 +633,57 @@ static const char *how_name(unsigned int how)
 	return "";
 }
 
+/* Whether a page is the process's own copy from the beginning. */
+bool own_page(const struct area *a, size_t off)
+{
+	if (a->how != PRIVATE_MIX || !(off / pagesize & 1))
+		return false;
+	/* A large page stays one until the first copy of a part of it. */
+	return !opt.large || (off / largesize & 1);
+}
+
+/* Every page into the page table. */
+static int touch_all(struct area *a)
+{
+	long before = faults(), after;
+	size_t off;
+
+	for (off = 0; off < a->len; off += pagesize)
+		touch(a->map + off);
+	after = faults();
+	if (!opt.large)
+		return KSFT_PASS;
+	/* Text and stack of this program may take some, too. */
+	if (after - before > (long)(a->len / largesize) + 4)
+		return wrong("%ld faults: not mapped by large pages, page frame 0x%llx",
+			     after - before,
+			     pagemap_entry(getpid(), (uintptr_t)a->map) &
+			     PM_PFN);
+	return mapped_large("read", a->map, a->len, a->len / largesize);
+}
+
 /* Map it as the case wants it, with every page in the page table. */
 static int map_area(struct area *a)
 {
-	size_t off;
+	size_t off, nr = opt.large ? a->len / largesize : 0;
 	int prot = PROT_READ;
 
 	if (a->how & WRITABLE)
 		prot |= PROT_WRITE;
-	a->map = mmap(NULL, a->len, prot,
-		      a->how & SHARED ? MAP_SHARED : MAP_PRIVATE, a->fd, 0);
+	a->map = map_file(a->fd, a->len, prot,
+			  a->how & SHARED ? MAP_SHARED : MAP_PRIVATE);
 	if (a->map == MAP_FAILED)
 		return fails("mmap");
-	for (off = 0; off < a->len; off += pagesize) {
-		touch(a->map + off);
-		if (a->how == SHARED_RW)
+	if (touch_all(a))
+		return KSFT_FAIL;
+	for (off = 0; off < a->len; off += pagesize)
+		if (a->how == SHARED_RW || own_page(a, off))
 			fill(a->map + off, pagesize, off / pagesize + 7);
-		if (a->how == PRIVATE_MIX && (off / pagesize & 1))
-			fill(a->map + off, pagesize, off / pagesize + 7);
-		memcpy(a->want + off, a->map + off, pagesize);
-	}
+	memcpy(a->want, a->map, a->len);
 	if (a->how == SHARED_RW)
 		memcpy(a->file, a->want, a->len);
-	return KSFT_PASS;
+	return mapped_large("area", a->map, a->len,
+			    a->how == PRIVATE_MIX ? nr / 2 : nr);
 }
 
 static int area_open(struct area *a, unsigned int how)
@@ -526,7 +718,7 @@ static int run_child(const struct dcss_case *c, unsigned int how)
 		alarm(CASE_SECONDS);
 		rc = area_open(&a, how);
 		if (rc != KSFT_PASS)
-			ksft_exit_fail_msg("cannot prepare the mapping\n");
+			_exit(wrong("cannot prepare the mapping"));
 		if (how && (differs("new mapping", a.map, a.want, a.len) ||
 			    file_is(a.fd, a.file, a.len)))
 			_exit(KSFT_FAIL);
@@ -595,6 +787,8 @@ static void run_one(const struct dcss_case *c, unsigned int how)
 
 static bool selected(const struct dcss_case *c)
 {
+	if ((c->flags & ONLY_LARGE) && !opt.large)
+		return false;
 	return !opt.only || strstr(c->name, opt.only);
 }
 

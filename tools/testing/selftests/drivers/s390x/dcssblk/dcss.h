@@ -30,6 +30,7 @@
 #define IN_LOG		0x08	/* stock fails in the kernel log only */
 #define IN_TABLE	0x10	/* a line of gup --table */
 #define NO_MAPPING	0x20	/* the case makes its own files */
+#define ONLY_LARGE	0x40	/* not without --large */
 
 struct area {
 	unsigned int how;	/* one of SHARED_RO ... */
@@ -57,14 +58,17 @@ struct dcss_options {
 	const char *segment;	/* name in /proc/iomem, or NULL */
 	const char *only;	/* run cases whose name contains this, or NULL */
 	size_t size;		/* of a mapping */
+	unsigned int nr_large;	/* large pages in it, unless --size is given */
 	bool stock;		/* cases that stock fails have to fail */
 	bool readonly;		/* the directory holds a file "data" to map */
 	bool table;
 	bool known;		/* run the cases of known bugs, too */
+	bool large;		/* mappings are made of large pages */
 };
 
 extern struct dcss_options opt;
 extern size_t pagesize;
+extern size_t largesize;	/* 1 MiB on s390; 0 without --large */
 
 void dcss_parse(int argc, char **argv);
 void dcss_run(const struct dcss_case *list, size_t nr);
@@ -84,6 +88,11 @@ int new_file(const char *dir, const char *name, const char *data, size_t len,
 	     char *path);
 int open_other(const char *dir, const char *name, const char *data, size_t len,
 	       int flags);
+char *large_place(size_t len);
+char *map_file(int fd, size_t len, int prot, int flags);
+long faults(void);
+int mapped_large(const char *what, const char *map, size_t len, size_t nr);
+bool own_page(const struct area *a, size_t off);
 int by_other(struct area *a, int (*fn)(struct area *a, pid_t pid));
 int child_result(pid_t pid);
 pid_t fork_child(void);

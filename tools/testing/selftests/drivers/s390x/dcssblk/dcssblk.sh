@@ -5,9 +5,12 @@
 # see that all is as it was afterwards. To be run as root on z/VM:
 #
 #	[options]
-#	-s SEGMENT:FSTYPE[:ro]	test this segment, which has a file system;
+#	-s SEGMENT:FSTYPE[:ro][:large]
+#				test this segment, which has a file system;
 #				one that is not read-only gets written to,
-#				in a directory of its own
+#				in a directory of its own. large: its files can
+#				be aligned to large pages, test them as well if
+#				the machine has such pages
 #	-o SEGMENT:FSTYPE	a scratch segment, mounted without DAX: what
 #				the direct I/O of the other segments goes to
 #	-O DIRECTORY		instead of -o: on a block device without DAX
@@ -17,6 +20,13 @@
 #				bad input to sysfs, see sysfs.c; the last two
 #				segments are defined first if PAGES are given:
 #				part of SEGMENT, and part of guest storage
+#	-c FIRST:SECOND		a device of two segments, for -b
+#	-a FSTYPE:SEGMENT=TYPE[,SEGMENT=TYPE...]
+#				access modes and saving, see shared.c and save.c
+#	-m SINGLE,FIRST:SECOND,READONLY
+#				the module parameter, see params.sh
+#	-f FSTYPE:LIST		memory fails, see fail.c
+#	-F FSTYPE:LIST		CP fails, see cpfail.c: on tools/testing/zvm only
 #	-S			the kernel has no struct pages for a DCSS: the
 #				cases marked so have to fail; $DCSSBLK_STOCK=1
 #	-k			also show the known bugs
@@ -35,17 +45,23 @@ root=/sys/devices/dcssblk
 tmp=${TMPDIR:-/tmp}/dcssblk.$$
 marker="dcssblk selftest $$"
 stock=${DCSSBLK_STOCK:-0}
-segments='' other='' otherdir='' refused='' bad='' known='' table=''
+segments='' other='' otherdir='' refused='' bad='' chain='' known='' table=''
+types='' params='' nomem='' nocp=''
 tests=0
 failed=0
 
-while getopts s:o:O:n:b:SkT opt; do
+while getopts s:o:O:n:b:c:a:m:f:F:SkT opt; do
 	case $opt in
 	s)	segments="$segments $OPTARG" ;;
 	o)	other=$OPTARG ;;
 	O)	otherdir=$OPTARG ;;
 	n)	refused="$refused $OPTARG" ;;
 	b)	bad=$OPTARG ;;
+	c)	chain=$OPTARG ;;
+	a)	types=$OPTARG ;;
+	m)	params=$OPTARG ;;
+	f)	nomem="$nomem $OPTARG" ;;
+	F)	nocp="$nocp $OPTARG" ;;
 	S)	stock=1 ;;
 	k)	known=--known ;;
 	T)	table=1 ;;
@@ -152,12 +168,17 @@ remove()
 	return 1
 }
 
-# seg FSTYPE ro? of SEGMENT:FSTYPE[:ro]
+# seg, type, ro and large of SEGMENT:FSTYPE[:ro][:large]
 split()
 {
 	seg=${1%%:*}
 	ro=
+	large=
 	type=${1#*:}
+	case $type in
+	*:large) type=${type%:large}
+		large=large ;;
+	esac
 	case $type in
 	*:ro)	type=${type%:ro}
 		ro=ro ;;
@@ -182,6 +203,7 @@ programs()	# the tests on the file system mounted now
 	{
 		[ "$stock" = 0 ] || [ -s "$tmp/stock-log" ] ||
 			bad_maps
+		[ -z "$large" ] || large_pages
 		[ ! -e "$mnt/bin/xip-hello" ] ||
 			run "$seg: xip" "$here/xip" $common "$mnt"
 		[ "$ro" ] && ! [ -e "$mnt/data" ] ||
@@ -190,6 +212,21 @@ programs()	# the tests on the file system mounted now
 			run "$seg: idle" "$here/idle" $common $known "$dir"
 	}
 	[ -n "$ro" ] || rm -rf "$dir"
+}
+
+# First on what a read-only segment has: where small pages were mapped before,
+# a file goes on with small ones. Without struct pages there are no large ones.
+large_pages()
+{
+	# shellcheck disable=SC2086 # options, to be split
+	[ -n "$ro" ] ||
+		run "$seg: large" "$here/large" $common --large "$dir"
+	[ "$stock" = 0 ] || return
+	# shellcheck disable=SC2086
+	run "$seg: gup, large pages" "$here/gup" $common --large "$dir"
+	# shellcheck disable=SC2086
+	[ -n "$ro" ] ||
+		run "$seg: idle, large pages" "$here/idle" $common --large "$dir"
 }
 
 # A kernel without struct pages reports what mlock does, but no more than 60
@@ -214,7 +251,11 @@ page_cache()
 busy()
 {
 	[ "$stock" = 0 ] && [ -z "$ro" ] || return
-	run "$seg: busy" "$here/busy" "$seg" "$(device "$seg")" "$type" "$mnt"
+	for second in $segments; do
+		[ "${second%%:*}" = "$seg" ] || break
+	done
+	run "$seg: busy" "$here/busy" ${otherdir:+--other "$otherdir"} \
+		--second "${second%%:*}" "$seg" "$(device "$seg")" "$type" "$mnt"
 }
 
 options()	# other ways to say what is meant
@@ -345,9 +386,53 @@ bad_input()
 	mark
 	define_in "$1" "${4-}" "${5-}"
 	run "sysfs: bad input" "$here/sysfs" ${2:+--pair "$2"} \
-		${3:+--apart "$3"} ${4:+--overlap "${4%=*}"} \
+		${3:+--apart "$3"} ${chain:+--chain "$chain"} \
+		${4:+--overlap "${4%=*}"} \
 		${5:+--storage "${5%=*}"} "$1"
 	check_log "sysfs"
+}
+
+module_parameter()
+{
+	mark
+	# shellcheck disable=SC2046 # to be split
+	run "params" "$here/params.sh" $(echo "$params" | tr , ' ')
+	check_log "params"
+}
+
+# Each of these adds its segments itself, and leaves none behind.
+administrator()
+{
+	mark
+	mkdir -p "$tmp/mnt"
+	list=$(echo "${types#*:}" | tr , ' ')
+	# shellcheck disable=SC2086 # to be split
+	run "shared" "$here/shared" "${types%%:*}" "$tmp/mnt" $list
+	# CP saves type SC for those who write to it only.
+	# shellcheck disable=SC2046
+	run "save" "$here/save" ${otherdir:+--other "$otherdir"} \
+		"${types%%:*}" "$tmp/mnt" \
+		$(printf '%s\n' $list | grep -v '=SC$')
+	check_log "shared and save"
+}
+
+no_memory()	# no_memory FSTYPE:LIST
+{
+	mark
+	mkdir -p "$tmp/mnt"
+	run "${1#*:}: memory fails" "$here/fail" "${1#*:}" "${1%%:*}" "$tmp/mnt"
+	ko=$(find "/lib/modules/$(uname -r)" -name dcssblk.ko 2>/dev/null)
+	[ -z "$ko" ] || run "${1#*:}: memory fails as the module is loaded" \
+		"$here/fail" --module "$ko" "${1#*:}" "${1%%:*}" "$tmp/mnt"
+	check_log "${1#*:}: memory fails"
+}
+
+no_cp()		# no_cp FSTYPE:LIST
+{
+	mark
+	mkdir -p "$tmp/mnt"
+	run "${1#*:}: CP fails" "$here/cpfail" "${1#*:}" "${1%%:*}" "$tmp/mnt"
+	check_log "${1#*:}: CP fails"
 }
 
 with_other()
@@ -386,7 +471,7 @@ show_table()
 mkdir -p "$tmp"
 trap 'rm -f "$tmp"/* 2>/dev/null; rmdir "$tmp"/* "$tmp" 2>/dev/null' EXIT
 [ -d $root ] || modprobe dcssblk 2>/dev/null || insmod dcssblk.ko 2>/dev/null
-if [ ! -w $root/add ] || [ -z "$segments$bad$refused" ]; then
+if [ ! -w $root/add ] || [ -z "$segments$bad$refused$types$params$nomem$nocp" ]; then
 	echo "1..0 # SKIP dcssblk, root and the name of a segment are needed"
 	exit 4
 fi
@@ -397,8 +482,20 @@ fi
 
 [ -n "${KSFT_TAP_LEVEL-}" ] || echo "TAP version 13"
 : >"$tmp/stock-log"
+# A kernel without struct pages has many of the errors that these look for.
+if [ "$stock" = 1 ]; then
+	bad='' types='' params='' nomem='' nocp=''
+fi
 [ -z "$bad" ] || bad_input
+[ -z "$params" ] || module_parameter
+for s in $nomem; do
+	no_memory "$s"
+done
+for s in $nocp; do
+	no_cp "$s"
+done
 with_other
+[ -z "$types" ] || administrator
 for s in $segments; do
 	one_segment "$s"
 done

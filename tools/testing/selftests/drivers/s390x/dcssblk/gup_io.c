@@ -99,37 +99,36 @@ int io_direct_vector(struct area *a)
 	return rc;
 }
 
-int io_uring_write(struct area *a)
+/* A file of @data for direct I/O, and all of the mapping from or to it. */
+static int uring_direct(struct area *a, int op, const char *data, int *fd)
 {
-	int fd = open_other(opt.other, "uring", a->file, a->len, O_DIRECT);
 	struct uring r;
 	int n;
 
-	if (fd < 0)
+	*fd = open_other(opt.other, "uring", data, a->len, O_DIRECT);
+	if (*fd < 0)
 		return fails("open O_DIRECT in %s", opt.other);
 	if (uring_open(&r))
 		return skip("io_uring: %s", strerror(errno));
-	n = uring_do(&r, IORING_OP_WRITE, fd, a->map, a->len);
+	n = uring_do(&r, op, *fd, a->map, a->len);
 	if (n != (int)a->len)
-		return wrong("write gives %d", n);
-	return file_is(fd, a->want, a->len);
+		return wrong("io_uring gives %d", n);
+	return KSFT_PASS;
+}
+
+int io_uring_write(struct area *a)
+{
+	int fd, rc = uring_direct(a, IORING_OP_WRITE, a->file, &fd);
+
+	return rc == KSFT_PASS ? file_is(fd, a->want, a->len) : rc;
 }
 
 int io_uring_read(struct area *a)
 {
 	char *now = filled(a->len, 43);
-	int fd = open_other(opt.other, "uring", now, a->len, O_DIRECT);
-	struct uring r;
-	int n;
+	int fd, rc = uring_direct(a, IORING_OP_READ, now, &fd);
 
-	if (fd < 0)
-		return fails("open O_DIRECT in %s", opt.other);
-	if (uring_open(&r))
-		return skip("io_uring: %s", strerror(errno));
-	n = uring_do(&r, IORING_OP_READ, fd, a->map, a->len);
-	if (n != (int)a->len)
-		return wrong("read gives %d", n);
-	return written(a, now);
+	return rc == KSFT_PASS ? written(a, now) : rc;
 }
 
 int io_uring_refused(struct area *a)

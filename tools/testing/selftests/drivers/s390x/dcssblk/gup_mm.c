@@ -32,7 +32,7 @@ int mm_mlockall(struct area *a)
 
 	if (mlockall(MCL_CURRENT | MCL_FUTURE))
 		return fails("mlockall");
-	more = mmap(NULL, a->len, PROT_READ, MAP_SHARED, a->fd, 0);
+	more = map_file(a->fd, a->len, PROT_READ, MAP_SHARED);
 	if (more == MAP_FAILED)
 		return fails("mmap of locked pages");
 	if (differs("locked", more, a->file, a->len))
@@ -142,13 +142,13 @@ int mm_pagemap(struct area *a)
 	char *again;
 	size_t off;
 
-	again = mmap(NULL, a->len, PROT_READ, MAP_SHARED, a->fd, 0);
+	again = map_file(a->fd, a->len, PROT_READ, MAP_SHARED);
 	if (again == MAP_FAILED)
 		return fails("mmap");
 	if (opt.segment && iomem_range(opt.segment, &first, &last))
 		return wrong("no %s in /proc/iomem", opt.segment);
 	for (off = 0; off < a->len; off += pagesize) {
-		bool own = a->how == PRIVATE_MIX && (off / pagesize & 1);
+		bool own = own_page(a, off);
 
 		touch(again + off);
 		one = pagemap_entry(getpid(), (uintptr_t)a->map + off);
@@ -210,8 +210,7 @@ static int readable(const char *addr, const char *want, size_t len)
 
 int mm_mremap(struct area *a)
 {
-	char *place = mmap(NULL, a->len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
-			   -1, 0);
+	char *place = large_place(a->len);
 	size_t half = a->len / 2;
 	char *moved;
 

@@ -386,8 +386,7 @@ static int futex(void *addr, int op, unsigned int val, void *arg, void *addr2,
 static int wake_elsewhere(struct area *a)
 {
 	int fd = open(a->path, O_RDWR), i, n = 0;
-	char *map = mmap(NULL, a->len, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-			 0);
+	char *map = map_file(fd, a->len, PROT_READ | PROT_WRITE, MAP_SHARED);
 
 	if (fd < 0 || map == MAP_FAILED)
 		return fails("mmap");

@@ -22,7 +22,8 @@
 #define WATCH_MS	300
 #define END_MS		10000
 
-enum op { TRUNCATE, SHRINK, PUNCH };
+/* The parts are parts of a large page: with the page that is held, or not. */
+enum op { TRUNCATE, SHRINK, PUNCH, SHRINK_PART, PUNCH_PART, KEEP_PART };
 
 struct waiter {
 	pthread_t thread;
@@ -34,6 +35,12 @@ struct waiter {
 	int error;
 };
 
+/* The page to hold: the second, with --large in the middle of a large one. */
+static size_t held_at(void)
+{
+	return opt.large ? largesize + largesize / 2 : pagesize;
+}
+
 static void *waiter_run(void *arg)
 {
 	struct waiter *w = arg;
@@ -44,6 +51,13 @@ static void *waiter_run(void *arg)
 		rc = ftruncate(fd, 0);
 	else if (fd >= 0 && w->op == SHRINK)
 		rc = ftruncate(fd, pagesize);
+	else if (fd >= 0 && w->op == SHRINK_PART)
+		rc = ftruncate(fd, held_at());
+	else if (fd >= 0 && w->op == KEEP_PART)
+		rc = ftruncate(fd, held_at() + pagesize);
+	else if (fd >= 0 && w->op == PUNCH_PART)
+		rc = fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			       held_at() - pagesize, 4 * pagesize);
 	else if (fd >= 0)
 		rc = fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 			       0, w->len);
@@ -64,7 +78,7 @@ static bool done_within(struct waiter *w, int ms)
 	return done;
 }
 
-/* A file, and its second page held by a pipe. */
+/* A file, and a page of it held by a pipe. */
 struct held {
 	char path[256];
 	char *data;
@@ -83,12 +97,14 @@ static int hold(struct held *h, bool mapped)
 	h->fd = new_file(opt.dir, "held", h->data, h->len, h->path);
 	if (h->fd < 0 || fsync(h->fd) || pipe(h->pipe))
 		return fails("%s", h->path);
-	map = mmap(NULL, h->len, PROT_READ | PROT_WRITE, MAP_SHARED, h->fd, 0);
+	map = map_file(h->fd, h->len, PROT_READ | PROT_WRITE, MAP_SHARED);
 	if (map == MAP_FAILED)
 		return fails("mmap");
-	if (differs("mapping", map, h->data, h->len))
+	if (differs("mapping", map, h->data, h->len) ||
+	    mapped_large("mapping", map, h->len,
+			 opt.large ? h->len / largesize : 0))
 		return KSFT_FAIL;
-	iov.iov_base = map + pagesize;
+	iov.iov_base = map + held_at();
 	if (vmsplice(h->pipe[1], &iov, 1, 0) != (ssize_t)pagesize)
 		return fails("vmsplice");
 	if (!mapped)
@@ -103,7 +119,7 @@ static int give_back(struct held *h)
 
 	if (read(h->pipe[0], buf, pagesize) != (ssize_t)pagesize)
 		return fails("read from the pipe");
-	return differs("held page", buf, h->data + pagesize, pagesize) ?
+	return differs("held page", buf, h->data + held_at(), pagesize) ?
 	       KSFT_FAIL : KSFT_PASS;
 }
 
@@ -203,6 +219,52 @@ static int punch_unmapped(struct area *a)
 	return waits(PUNCH, false, true);
 }
 
+static int shrink_part(struct area *a)
+{
+	(void)a;
+	return waits(SHRINK_PART, true, true);
+}
+
+static int punch_part(struct area *a)
+{
+	(void)a;
+	return waits(PUNCH_PART, true, true);
+}
+
+/*
+ * The end of the file comes to be behind the page that is held, in the same
+ * large page. Whether that waits is up to the file system; if not, the page
+ * must not be forgotten: who truncates all of the file then has to wait.
+ */
+static int keep_part(struct area *a)
+{
+	struct waiter part = { .op = KEEP_PART }, all = { .op = TRUNCATE };
+	struct held h = { };
+	bool early;
+
+	(void)a;
+	if (hold(&h, true))
+		return KSFT_FAIL;
+	part.path = h.path;
+	all.path = h.path;
+	if (pthread_create(&part.thread, NULL, waiter_run, &part))
+		return fails("thread");
+	early = done_within(&part, WATCH_MS);
+	if (early && part.error)
+		return wrong("fails with error %d", part.error);
+	if (early && pthread_create(&all.thread, NULL, waiter_run, &all))
+		return fails("thread");
+	if (early && done_within(&all, WATCH_MS))
+		return wrong("the page that is held was forgotten");
+	ksft_print_msg("%s\n", early ? "does not wait" : "waits");
+	if (give_back(&h))
+		return KSFT_FAIL;
+	if (!done_within(early ? &all : &part, END_MS))
+		return wrong("goes on waiting");
+	unlink(h.path);
+	return KSFT_PASS;
+}
+
 /* Two pipes hold the page: the first to let go does not end the waiting. */
 static int two_holders(struct area *a)
 {
@@ -225,7 +287,7 @@ static int two_holders(struct area *a)
 	if (done_within(&w, WATCH_MS))
 		return wrong("waits for the first only");
 	if (read(second[0], buf, pagesize) != (ssize_t)pagesize ||
-	    differs("held page", buf, h.data + pagesize, pagesize))
+	    differs("held page", buf, h.data + held_at(), pagesize))
 		return KSFT_FAIL;
 	if (!done_within(&w, END_MS))
 		return wrong("goes on waiting");
@@ -314,10 +376,11 @@ static int race(struct area *a)
 	char path[256], *data = filled(opt.size, 31), other[256];
 	struct racer r = { .len = opt.size, .fd = -1 };
 	int fd = new_file(opt.dir, "race", data, opt.size, path), i;
+	int rounds = opt.large ? 40 : 200;
 	pthread_t thread;
 
 	(void)a;
-	r.map = mmap(NULL, r.len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	r.map = map_file(fd, r.len, PROT_READ | PROT_WRITE, MAP_SHARED);
 	if (fd < 0 || r.map == MAP_FAILED)
 		return fails("%s", path);
 	if (opt.other) {
@@ -326,10 +389,11 @@ static int race(struct area *a)
 		unlink(other);
 	}
 	pthread_create(&thread, NULL, race_io, &r);
-	for (i = 0; i < 200; i++) {
+	for (i = 0; i < rounds; i++) {
 		if (ftruncate(fd, i & 1 ? 0 : pagesize) ||
 		    pwrite(fd, data, r.len, 0) != (ssize_t)r.len)
 			return fails("round %d", i);
+		touch(r.map + held_at());
 		if (!(i % 50))
 			usleep(1000);
 	}
@@ -352,6 +416,14 @@ static const struct dcss_case cases[] = {
 	{ "truncate to one page waits", shrink_waits, 0, 1, PIN },
 	{ "hole punch waits for a held page", punch_waits, 0, 1, PIN },
 
+	/* One entry of the radix tree, and one of its pages is held. */
+	{ "truncate to a part of a large page waits", shrink_part, 0, 1,
+	  PIN | ONLY_LARGE },
+	{ "truncate keeps a held part of a large page", keep_part, 0, 1,
+	  PIN | ONLY_LARGE },
+	{ "hole punch in a large page waits", punch_part, 0, 1,
+	  PIN | ONLY_LARGE },
+
 	/* The data of another file is seen through the pipe. */
 	{ "truncated block is not used again", truncate_reuse, 0, 1, PIN },
 	{ "punched block is not used again", punch_reuse, 0, 1, PIN },
@@ -370,7 +442,7 @@ static const struct dcss_case cases[] = {
 	{ "truncate that waits can be killed", can_be_killed, 0, 1, PIN },
 
 	/* Between the look at the page table and the reference. */
-	{ "truncate against GUP, 200 rounds", race, 0, 1, PIN },
+	{ "truncate against GUP", race, 0, 1, PIN },
 };
 
 /*

@@ -11,10 +11,12 @@
 # s390x-linux-gnu- unless this is an s390x), for its C library.
 #
 # DIRECTORY/segments has a line NAME,TYPE,FIRST-LAST[,IMAGE] for each segment,
-# with page numbers as DEFSEG takes them; DIRECTORY/args, also printed, the
-# arguments for dcssblk.sh; DIRECTORY/disk.img is for a virtio disk, /dev/vda.
-# All segments are above 1 GiB. They begin and end on 2 MiB, but for ODD, which
-# begins and ends inside a megabyte, and BAD, which shares one with BADOVER.
+# with page numbers as DEFSEG takes them; DIRECTORY/args and DIRECTORY/admin,
+# also printed, the arguments for dcssblk.sh, for what is done with files and
+# what is done with segments; DIRECTORY/disk.img is for a virtio disk, /dev/vda.
+# All segments are above 1 GiB. ODD begins and ends inside a megabyte, BAD shares
+# one with BADOVER, ONE lies in two memory sections, and EROFS begins so that its
+# file "data" is on megabytes.
 #
 # On a real z/VM: DEFSEG each segment, SAVESEG it once, add it in Linux (echo 0
 # to "shared" for SR), copy the image to its block device, and echo 1 to "save".
@@ -71,7 +73,7 @@ tree()
 	[ -e "$interp" ] ||
 		interp=$($cc -print-file-name=ld-linux-x86-64.so.2)
 	cp "$interp" "$root/lib/ld.so"
-	awk 'BEGIN { for (i = 0; i < 131072; i++) printf "%07d\n", i }' \
+	awk 'BEGIN { for (i = 0; i < 262144; i++) printf "%07d\n", i }' \
 		>"$root/data"
 	chmod 755 "$root"/bin/* "$root"/lib/*
 	# EROFS puts the last part of a block next to the inode, and a file
@@ -110,23 +112,44 @@ image()
 
 tree
 proto >"$out/proto"
-image ext4 64 mkfs.ext4 -q -b 4096 -d "$root" "$out/ext4.img"
+# Files in whole megabytes, for large pages: as on an array with such stripes.
+image ext4 64 mkfs.ext4 -q -b 4096 -E stride=256,stripe_width=256 \
+	-d "$root" "$out/ext4.img"
 image ext2 32 mkfs.ext2 -q -b 4096 -d "$root" "$out/ext2.img"
-image xfs 320 mkfs.xfs -q -f -s size=4096 -p "$out/proto" "$out/xfs.img"
+image xfs 320 mkfs.xfs -q -f -s size=4096 -d agcount=4,su=1m,sw=1 \
+	-p "$out/proto" "$out/xfs.img"
 image xip 32 mkfs.ext2 -q -b 4096 -d "$root" "$out/xip.img"
 image erofs 0 mkfs.erofs -E force-inode-extended "$out/erofs.img" "$root"
 image other 32 mkfs.ext4 -q -b 4096 "$out/other.img"
 image small 16 mkfs.ext4 -q -b 1024 "$out/small.img"
 image odd 31 mkfs.ext2 -q -b 4096 -d "$root" "$out/odd.img"
 image disk 16 mkfs.ext4 -q -b 4096 "$out/disk.img"
-rm -rf "$root" "$out/proto" "$out/mkfs.log"
+
+# For an administrator to work with: nothing but some data.
+rm -rf "$root/bin" "$root/lib"
+truncate -s 128K "$root/data"
+for name in lsw lew lsr ler lsc; do
+	image $name 1 mkfs.ext2 -q -b 4096 -d "$root" "$out/$name.img"
+done
+image one 2 mkfs.ext2 -q -b 4096 -d "$root" "$out/one.img"
+image chain 3 mkfs.ext2 -q -b 4096 -d "$root" "$out/chain.img"
+for i in 0 1 2; do
+	dd if="$out/chain.img" of="$out/chain$i.img" bs=1M skip=$i count=1 \
+		2>/dev/null
+done
+rm -rf "$root" "$out/proto" "$out/mkfs.log" "$out/chain.img"
+
+# mkfs.erofs cannot align a file, but a segment can begin at any page.
+data=$(LC_ALL=C grep -abom 1 '0000000$' "$out/erofs.img" | head -n 1)
+data=$((${data%%:*} / 4096))
+erofs=$(printf '%X' $((0x5C000 + (256 - data % 256) % 256)))
 
 cat >"$out/segments" <<END
 EXT4,SW,40000-43FFF,$out/ext4.img
 EXT2,SW,44000-45FFF,$out/ext2.img
 XFS,SW,46000-59FFF,$out/xfs.img
 XIP,SR,5A000-5BFFF,$out/xip.img
-EROFS,SR,5C000-5DFFF,$out/erofs.img
+EROFS,SR,$erofs-5DFFF,$out/erofs.img
 OTHER,SW,5E000-5FFFF,$out/other.img
 SMALL,SW,60000-60FFF,$out/small.img
 ODD,SW,62003-63FF7,$out/odd.img
@@ -134,10 +157,28 @@ BAD,SN,61008-611FF
 BADOVER,SN,61000-61007
 BADPAIR,EN,61200-613FF
 BADAPART,SN,61600-617FF
+ONE,SW,6FF00-700FF,$out/one.img
+CHAIN0,SW,70200-702FF,$out/chain0.img
+CHAIN1,SW,70300-703FF,$out/chain1.img
+CHAIN2,SW,70400-704FF,$out/chain2.img
+LSW,SW,70600-706FF,$out/lsw.img
+LEW,EW,70800-708FF,$out/lew.img
+LSR,SR,70A00-70AFF,$out/lsr.img
+LER,ER,70C00-70CFF,$out/ler.img
+LSC,SC,70E00-70EFF,$out/lsc.img
+LSN,SN,71000-710FF
+LEN,EN,71200-712FF
+LEW2,EW,71400-714FF
+LEN2,EN,71500-715FF
+LMIX,EW+EN,71700-717FF+71800-718FF
 END
 cat >"$out/args" <<END
--o OTHER:ext4 -s EXT4:ext4 -s EXT2:ext2 -s XFS:xfs
--s XIP:ext2:ro -s EROFS:erofs:ro -s ODD:ext2 -n SMALL:ext4 -n /dev/vda:ext4
--b BAD,BADPAIR,BADAPART,BADOVER,BADRAM=1000-11FF
+-o OTHER:ext4 -s EXT4:ext4:large -s EXT2:ext2 -s XFS:xfs:large
+-s XIP:ext2:ro -s EROFS:erofs:ro:large -s ODD:ext2 -n SMALL:ext4 -n /dev/vda:ext4
 END
-cat "$out/args"
+cat >"$out/admin" <<END
+-o OTHER:ext4 -b BAD,BADPAIR,BADAPART,BADOVER,BADRAM=1000-11FF -c LEW2:LEN2
+-a ext2:LSW=SW,LEW=EW,LSR=SR,LER=ER,LSC=SC,LSN=SN,LEN=EN,LEW2:LEN2=EWEN,LMIX=EWEN
+-m LSW,LEW2:LEN2,LSR -f ext2:ONE -F ext2:CHAIN0:CHAIN1:CHAIN2
+END
+cat "$out/args" "$out/admin"

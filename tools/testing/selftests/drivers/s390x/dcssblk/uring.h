@@ -39,6 +39,12 @@ static inline int uring_open(struct uring *r)
 	return 0;
 }
 
+/* Its mappings go with the process. */
+static inline void uring_close(struct uring *r)
+{
+	close(r->fd);
+}
+
 static inline int uring_register(struct uring *r, void *buf, size_t len)
 {
 	struct iovec iov = { .iov_base = buf, .iov_len = len };
@@ -47,30 +53,49 @@ static inline int uring_register(struct uring *r, void *buf, size_t len)
 		       &iov, 1);
 }
 
-/* One request from submission to completion; returns its result. */
-static inline int uring_do(struct uring *r, int op, int fd, void *buf,
-			   size_t len)
+/* Hand one request over, and do not wait for it. */
+static inline int uring_submit(struct uring *r, int op, int flags, int fd,
+			       void *buf, size_t len)
 {
 	unsigned int *tail = r->sq + r->p.sq_off.tail;
-	unsigned int *head = r->cq + r->p.cq_off.head;
 	unsigned int *array = r->sq + r->p.sq_off.array;
-	struct io_uring_cqe *cqe = r->cq + r->p.cq_off.cqes;
 	unsigned int n = *tail & (r->p.sq_entries - 1);
-	int res;
 
 	memset(&r->sqe[n], 0, sizeof(r->sqe[n]));
 	r->sqe[n].opcode = op;
+	r->sqe[n].flags = flags;
 	r->sqe[n].fd = fd;
 	r->sqe[n].addr = (uintptr_t)buf;
 	r->sqe[n].len = len;
 	array[n] = n;
 	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
-	if (syscall(__NR_io_uring_enter, r->fd, 1, 1, IORING_ENTER_GETEVENTS,
-		    NULL, 0) != 1)
+	if (syscall(__NR_io_uring_enter, r->fd, 1, 0, 0, NULL, 0) != 1)
+		return -errno;
+	return 0;
+}
+
+/* Wait for it; returns its result. */
+static inline int uring_wait(struct uring *r)
+{
+	unsigned int *head = r->cq + r->p.cq_off.head;
+	struct io_uring_cqe *cqe = r->cq + r->p.cq_off.cqes;
+	int res;
+
+	if (syscall(__NR_io_uring_enter, r->fd, 0, 1, IORING_ENTER_GETEVENTS,
+		    NULL, 0) < 0)
 		return -errno;
 	res = cqe[*head & (r->p.cq_entries - 1)].res;
 	__atomic_store_n(head, *head + 1, __ATOMIC_RELEASE);
 	return res;
+}
+
+/* One request from submission to completion; returns its result. */
+static inline int uring_do(struct uring *r, int op, int fd, void *buf,
+			   size_t len)
+{
+	int rc = uring_submit(r, op, 0, fd, buf, len);
+
+	return rc ? rc : uring_wait(r);
 }
 
 #endif

@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * CP refuses: each of its functions, for each segment of a device, with codes
+ * that Linux knows and codes that it does not. The error has to be the right
+ * one, the log has to name the segment and the code, nothing may remain of
+ * what was begun, and the next try has to work.
+ *
+ *	cpfail [--only TEXT] LIST FSTYPE MOUNTPOINT
+ *
+ * LIST is what "add" takes. Its segments are of type SW, have a file system
+ * with a file "data" as mkimages.sh makes it, and are not loaded. Nobody else
+ * uses them: they are saved, with their content unchanged in the end.
+ *
+ * The command that lets CP refuse is known to tools/testing/zvm only.
+ */
+#include <fcntl.h>
+#include <getopt.h>
+
+#include "../../../kselftest.h"
+#include "dcss.h"
+#include "state.h"
+
+/* 44 is "no such segment"; 1 a command that the user may not give. */
+#define CP_UNKNOWN	44
+#define CP_CLASS	1
+
+static const int diag_codes[] = { CP_UNKNOWN, 28, 177, 9999 };
+static const int command_codes[] = { CP_CLASS, 44, 443 };
+
+static struct dcss_device device;
+static const char *only;
+static size_t which;		/* segment that CP refuses */
+
+static int write_attr(const char *attr, const char *text)
+{
+	return store_of(&device, attr, text);
+}
+
+static int add(void)
+{
+	return store("add", device.list);
+}
+
+static int remove_it(void)
+{
+	return store("remove", device.segment[0]);
+}
+
+static int shared_0(void)
+{
+	return write_attr("shared", "0");
+}
+
+static int shared_1(void)
+{
+	return write_attr("shared", "1");
+}
+
+/* The last page of the device, for what is saved and what is not. */
+static int write_last(const char *page)
+{
+	int fd = open(device.block, O_WRONLY), rc = 0;
+
+	if (fd < 0 || pwrite(fd, page, pagesize, device.size - pagesize) !=
+	    (ssize_t)pagesize || fsync(fd))
+		rc = errno;
+	close(fd);
+	return rc;
+}
+
+static int save(void)
+{
+	return write_attr("save", "1");
+}
+
+/* There is nobody to return the error to. */
+static int save_at_close(void)
+{
+	int fd = open(device.block, O_RDONLY), rc;
+
+	if (fd < 0)
+		return errno;
+	rc = write_attr("save", "1");
+	close(fd);
+	return rc;
+}
+
+static int load_error(int code)
+{
+	return code == CP_UNKNOWN ? ENOENT : EIO;
+}
+
+static int save_error(int code)
+{
+	return code == CP_CLASS ? EPERM : EIO;
+}
+
+static int no_error(int code)
+{
+	(void)code;
+	return 0;
+}
+
+/* Nothing of the device is left, and it can be added as if it was new. */
+static int gone(void)
+{
+	if (device_as_before(&device, ABSENT) ||
+	    device_go(&device, SHARED_MODE) ||
+	    device_as_before(&device, SHARED_MODE) || device_works(&device))
+		return KSFT_FAIL;
+	return KSFT_PASS;
+}
+
+/* The same, but CP still has a segment loaded until it is loaded again. */
+static int gone_for_linux(void)
+{
+	enum where now;
+
+	if (device_go(&device, SHARED_MODE) || device_works(&device) ||
+	    device_go(&device, ABSENT))
+		return KSFT_FAIL;
+	now = device_where(&device);
+	return now == ABSENT ? gone() : device_as_before(&device, ABSENT);
+}
+
+static int is_exclusive(void)
+{
+	return device_as_before(&device, EXCLUSIVE_MODE) == KSFT_PASS ?
+	       device_works(&device) : KSFT_FAIL;
+}
+
+static int is_shared(void)
+{
+	return device_as_before(&device, SHARED_MODE) == KSFT_PASS ?
+	       device_works(&device) : KSFT_FAIL;
+}
+
+/* Loaded again: as it was saved. */
+static int load_again(void)
+{
+	if (device_go(&device, ABSENT) || device_go(&device, SHARED_MODE))
+		return KSFT_FAIL;
+	return KSFT_PASS;
+}
+
+/*
+ * The device stays, what is saved is what was saved, and the next save takes
+ * what has been written since.
+ */
+static int not_saved(void)
+{
+	char *last = device.content + device.size - pagesize, *was, *page;
+	int rc = KSFT_FAIL;
+
+	if (is_shared() || which + 1 < device.nr)
+		return save() ? wrong("saving again fails") : is_shared();
+	was = filled(pagesize, 0);
+	page = filled(pagesize, 77);
+	memcpy(was, last, pagesize);
+	if (load_again() || device_works(&device) || write_last(page) ||
+	    save() || load_again())
+		goto out;
+	memcpy(last, page, pagesize);
+	rc = device_reads(&device);
+	memcpy(last, was, pagesize);
+	if (write_last(was) || save() || is_shared())
+		rc = KSFT_FAIL;
+out:
+	free(page);
+	free(was);
+	return rc;
+}
+
+struct refusal {
+	const char *name;
+	const char *function;
+	enum where from;
+	int (*run)(void);	/* returns an errno */
+	int (*error)(int code);	/* that it has to be */
+	int (*check)(void);
+	bool command;		/* response codes, not those of DIAGNOSE */
+	const char *once;	/* a line of the log that comes once */
+};
+
+static const struct refusal refusals[] = {
+	/* What was loaded before, and its place in /proc/iomem, is let go. */
+	{ "add", "FINDSEGA", ABSENT, add, load_error, gone, false, NULL },
+	{ "add", "LOADSHR", ABSENT, add, load_error, gone, false, NULL },
+	/* The segment is gone already, the others and the device follow. */
+	{ "shared 0", "LOADNSR", SHARED_MODE, shared_0, load_error, gone,
+	  false, "is removed after" },
+	{ "shared 1", "LOADSHR", EXCLUSIVE_MODE, shared_1, load_error, gone,
+	  false, "is removed after" },
+	/* It is loaded all the same, which takes the place of the old one. */
+	{ "shared 0", "PURGESEG", SHARED_MODE, shared_0, no_error,
+	  is_exclusive, false, NULL },
+	{ "shared 1", "PURGESEG", EXCLUSIVE_MODE, shared_1, no_error,
+	  is_shared, false, NULL },
+	{ "save", "DEFSEG", SHARED_MODE, save, save_error, not_saved, true,
+	  NULL },
+	{ "save", "SAVESEG", SHARED_MODE, save, save_error, not_saved, true,
+	  NULL },
+	{ "save at close", "DEFSEG", SHARED_MODE, save_at_close, no_error,
+	  not_saved, true, NULL },
+	{ "save at close", "SAVESEG", SHARED_MODE, save_at_close, no_error,
+	  not_saved, true, NULL },
+	/* Linux does without the device, with or without CP. */
+	{ "remove", "PURGESEG", SHARED_MODE, remove_it, no_error,
+	  gone_for_linux, false, NULL },
+};
+
+static int refuse(const char *function, const char *segment, int code)
+{
+	char command[64], answer[256];
+
+	if (function)
+		snprintf(command, sizeof(command), "ZVM FAIL %s,%s,%d*1",
+			 function, segment, code);
+	else
+		snprintf(command, sizeof(command), "ZVM FAIL OFF");
+	return cp_command(command, answer, sizeof(answer));
+}
+
+/* The lines since log_begin(), if they are not what they should be. */
+static int look_at_log(const struct refusal *r, int code)
+{
+	const char *name = device.segment[which];
+	char number[16], line[256];
+	unsigned int found, once;
+
+	snprintf(number, sizeof(number), "%d", code);
+	log_count(name, number, r->once, &found, &once);
+	if (log_bad(line, sizeof(line)))
+		return wrong("kernel log: %s", line);
+	if (!found)
+		return wrong("no line of the log names %s and %d", name, code);
+	if (r->once && once != 1)
+		return wrong("\"%s\" is %u times in the log", r->once, once);
+	return KSFT_PASS;
+}
+
+static int refuse_one(const struct refusal *r, int code)
+{
+	int want = r->error(code), rc;
+
+	if (device_go(&device, r->from))
+		return KSFT_FAIL;
+	log_mark();
+	log_begin();
+	if (refuse(r->function, device.segment[which], code))
+		return wrong("CP does not know how to refuse");
+	rc = r->run();
+	refuse(NULL, NULL, 0);
+	if (rc != want)
+		return wrong("%s instead of %s", strerror(rc), strerror(want));
+	if (look_at_log(r, code))
+		return KSFT_FAIL;
+	return r->check();
+}
+
+static void try_one(const struct refusal *r)
+{
+	const int *codes = r->command ? command_codes : diag_codes;
+	size_t n = r->command ? ARRAY_SIZE(command_codes) :
+		   ARRAY_SIZE(diag_codes);
+	int rc = KSFT_PASS;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (refuse_one(r, codes[i])) {
+			wrong("... with code %d", codes[i]);
+			rc = KSFT_FAIL;
+		}
+	}
+	if (device_go(&device, ABSENT) || device_as_before(&device, ABSENT))
+		rc = KSFT_FAIL;
+	ksft_test_result(!rc, "%s, %s of %s refused\n", r->name, r->function,
+			 device.segment[which]);
+}
+
+static bool selected(const struct refusal *r)
+{
+	return !only || strstr(r->name, only);
+}
+
+static void try_all(void)
+{
+	unsigned int plan = 0;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(refusals); i++)
+		plan += selected(&refusals[i]) ? device.nr : 0;
+	ksft_set_plan(plan);
+	for (i = 0; i < ARRAY_SIZE(refusals); i++)
+		for (which = 0; which < device.nr; which++)
+			if (selected(&refusals[i]))
+				try_one(&refusals[i]);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "only",	required_argument, NULL, 'o' },
+		{ }
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c != 'o')
+			return KSFT_FAIL;
+		only = optarg;
+	}
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	pagesize = sysconf(_SC_PAGESIZE);
+	ksft_print_header();
+	if (optind == argc)
+		ksft_exit_skip("no segment given, see dcssblk.sh\n");
+	if (optind + 3 != argc)
+		ksft_exit_fail_msg("usage: %s LIST FSTYPE MOUNTPOINT\n",
+				   argv[0]);
+	if (access(ROOT "add", W_OK))
+		ksft_exit_skip("no dcssblk driver, or not root\n");
+	if (refuse(NULL, NULL, 0))
+		ksft_exit_skip("CP cannot be told to refuse: not zvm\n");
+	if (device_learn(&device, argv[optind], argv[optind + 1],
+			 argv[optind + 2]))
+		ksft_exit_fail_msg("%s does not work\n", argv[optind]);
+	try_all();
+	ksft_finished();
+}

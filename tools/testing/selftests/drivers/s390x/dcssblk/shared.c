@@ -1,0 +1,427 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The access mode of an idle segment, for each type: what its content is,
+ * whether it can be written to, and that its struct pages stay what they are.
+ *
+ *	shared FSTYPE MOUNTPOINT SEGMENT=TYPE...
+ *
+ * No SEGMENT is loaded. SEGMENT may be a concatenation, with the type of its
+ * first one. What is saved in the first SEGMENT is a file system with a file
+ * "data", as mkimages.sh makes it; so it is in the others, or they are zeroes:
+ * these get a copy of it.
+ */
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/uio.h>
+
+#include "../../../kselftest.h"
+#include "admin.h"
+#include "dcss.h"
+
+#define TOGGLES		20
+#define LEN		(16 * pagesize)		/* of what is mapped */
+
+static const char *fstype, *mountpoint;
+
+/* The segment of this round. */
+static char list[512], name[16], node[64];
+static const char *type;
+static size_t size;
+static char *saved;		/* its content when it is loaded */
+static char *now;		/* scratch, as large */
+static bool zero;		/* its content is zeroes */
+static char *iomem;		/* before it was added */
+
+/* A file system for those that begin as zeroes. */
+static char *image;
+static size_t image_size;
+
+static bool is_readonly_type(void)
+{
+	return !strcmp(type, "SR") || !strcmp(type, "ER") ||
+	       !strcmp(type, "SC");
+}
+
+static bool is_sc(void)
+{
+	return !strcmp(type, "SC");
+}
+
+static int read_device(char *buf, size_t len)
+{
+	int fd = open(node, O_RDONLY);
+	int rc = KSFT_PASS;
+
+	if (fd < 0 || pread(fd, buf, len, 0) != (ssize_t)len)
+		rc = fails("read %s", node);
+	close(fd);
+	return rc;
+}
+
+/* Also that it gets there: a read-only device may take it, and say so late. */
+static int write_device(const char *buf, size_t len, off_t off)
+{
+	int fd = open(node, O_WRONLY), rc = 0;
+
+	if (fd < 0)
+		return errno;
+	if (pwrite(fd, buf, len, off) != (ssize_t)len || fsync(fd))
+		rc = errno;
+	close(fd);
+	return rc;
+}
+
+static int content_is(const char *want)
+{
+	if (read_device(now, size))
+		return KSFT_FAIL;
+	return differs("device", now, want, size) ? KSFT_FAIL : KSFT_PASS;
+}
+
+static int shared_is(const char *want)
+{
+	char text[16];
+	int rc = show_of(name, "shared", text, sizeof(text));
+
+	if (rc || strcmp(text, want))
+		return wrong("shared is \"%s\", not %s (%s)", text, want,
+			     strerror(rc));
+	return KSFT_PASS;
+}
+
+static int begin(void)
+{
+	unsigned long long first, last;
+	int fd;
+
+	free(saved);
+	free(now);
+	free(iomem);
+	saved = NULL;
+	now = NULL;
+	iomem = read_whole("/proc/iomem");
+	if (add_segment(list) || node_of(name, node, sizeof(node)))
+		return KSFT_FAIL;
+	fd = open(node, O_RDONLY);
+	if (fd < 0 || ioctl(fd, BLKGETSIZE64, &size))
+		return fails("%s", node);
+	close(fd);
+	saved = calloc(1, size);
+	now = calloc(1, size);
+	zero = !read_device(saved, size) && !memcmp(saved, now, size);
+	if (!image) {
+		image_size = size;
+		image = malloc(size);
+		memcpy(image, saved, size);
+	}
+	if (iomem_range(name, &first, &last))
+		return wrong("%s is not in /proc/iomem", name);
+	return dax_is(name, "on");
+}
+
+static int readonly_is(bool want)
+{
+	char path[128], text[16];
+	int fd, ro = -1, rc;
+
+	snprintf(path, sizeof(path), "/sys/block/%s/ro", node + 5);
+	if (get_string(path, text, sizeof(text)) || atoi(text) != want)
+		return wrong("%s is %s", path, text);
+	fd = open(node, O_RDONLY);
+	if (fd < 0 || ioctl(fd, BLKROGET, &ro) || ro != want)
+		return wrong("BLKROGET gives %d", ro);
+	close(fd);
+	/* What is read and written back changes nothing, if it comes there. */
+	if (read_device(now, pagesize))
+		return KSFT_FAIL;
+	rc = write_device(now, pagesize, 0);
+	if (!want && rc)
+		return wrong("write to %s: %s", node, strerror(rc));
+	if (want && !rc)
+		return wrong("write to %s succeeded", node);
+	return KSFT_PASS;
+}
+
+static int as_loaded(void)
+{
+	return readonly_is(is_readonly_type()) || content_is(saved) ||
+	       shared_is("1") ? KSFT_FAIL : KSFT_PASS;
+}
+
+/* A store that changes nothing does not reload: what was written stays. */
+static int no_reload(const char *mode)
+{
+	off_t off = size - pagesize;
+	char *page = filled(pagesize, 77);
+
+	if (write_device(page, pagesize, off))
+		return fails("write to %s", node);
+	if (settled(name, "shared", mode) || read_device(now, size))
+		return KSFT_FAIL;
+	return differs("last page", now + off, page, pagesize) ||
+	       shared_is(mode) ? KSFT_FAIL : KSFT_PASS;
+}
+
+static int shared_again(void)
+{
+	if (is_readonly_type())
+		return settled(name, "shared", "1") ||
+		       content_is(saved) ? KSFT_FAIL : KSFT_PASS;
+	return no_reload("1");
+}
+
+static int to_exclusive(void)
+{
+	if (is_sc()) {
+		news_mark();
+		return refused(name, "shared", "0", EINVAL) ||
+		       news_one("dcssblk: ", name) || shared_is("1") ||
+		       readonly_is(true) || content_is(saved) ?
+		       KSFT_FAIL : KSFT_PASS;
+	}
+	return settled(name, "shared", "0") || shared_is("0") ||
+	       content_is(saved) || readonly_is(false) ?
+	       KSFT_FAIL : KSFT_PASS;
+}
+
+static int do_readv(struct area *a, pid_t pid)
+{
+	struct iovec to = { filled(a->len, 99), a->len };
+	struct iovec from = { a->map, a->len };
+
+	if (process_vm_readv(pid, &to, 1, &from, 1, 0) != (ssize_t)a->len)
+		return fails("process_vm_readv");
+	return differs("readv", to.iov_base, a->want, a->len) ? KSFT_FAIL :
+								KSFT_PASS;
+}
+
+static int do_writev(struct area *a, pid_t pid)
+{
+	struct iovec from = { filled(a->len, 80), a->len };
+	struct iovec to = { a->map, a->len };
+
+	if (process_vm_writev(pid, &from, 1, &to, 1, 0) != (ssize_t)a->len)
+		return fails("process_vm_writev");
+	return KSFT_PASS;
+}
+
+/* The pages of the file are the segment's, and are pages. */
+static int use_mapping(bool readonly)
+{
+	struct area a = { .len = LEN, .how = SHARED_RO };
+	unsigned long long first, last, pa;
+
+	snprintf(a.path, sizeof(a.path), "%s/data", mountpoint);
+	a.fd = open(a.path, readonly ? O_RDONLY : O_RDWR);
+	if (a.fd < 0)
+		return fails("%s", a.path);
+	a.map = mmap(NULL, a.len, PROT_READ | (readonly ? 0 : PROT_WRITE),
+		     MAP_SHARED, a.fd, 0);
+	if (a.map == MAP_FAILED)
+		return fails("mmap");
+	a.want = filled(a.len, 0);
+	if (differs("mapping", a.map, a.want, a.len))
+		return KSFT_FAIL;
+	pa = (pagemap_entry(getpid(), (uintptr_t)a.map) & PM_PFN) * pagesize;
+	if (iomem_range(name, &first, &last) || pa < first)
+		return wrong("page at %llx is not the segment's", pa);
+	if (by_other(&a, do_readv))
+		return KSFT_FAIL;
+	if (!readonly) {
+		fill(a.want, a.len, 80);
+		if (by_other(&a, do_writev) || written(&a, a.want))
+			return KSFT_FAIL;
+	}
+	munmap(a.map, a.len);
+	close(a.fd);
+	return KSFT_PASS;
+}
+
+static int dax_works(bool readonly)
+{
+	int rc;
+
+	if (zero) {
+		rc = write_device(image, size < image_size ? size : image_size,
+				  0);
+		if (rc)
+			return wrong("write to %s: %s", node, strerror(rc));
+	}
+	if (dax_is(name, "on") ||
+	    mount_settled(node, mountpoint, fstype, readonly ? MS_RDONLY : 0,
+			  "dax"))
+		return KSFT_FAIL;
+	rc = use_mapping(readonly);
+	return umount_settled(mountpoint) || dax_is(name, "on") ? KSFT_FAIL :
+								  rc;
+}
+
+static int dax_exclusive(void)
+{
+	if (is_sc())
+		return skip("SC cannot be exclusive");
+	return dax_works(false);
+}
+
+static int exclusive_again(void)
+{
+	if (is_sc())
+		return skip("SC cannot be exclusive");
+	return no_reload("0");
+}
+
+/* By now it was written to in several ways, and nothing was saved. */
+static int to_shared(void)
+{
+	if (settled(name, "shared", "1"))
+		return KSFT_FAIL;
+	return as_loaded();
+}
+
+static int dax_shared(void)
+{
+	return dax_works(is_readonly_type());
+}
+
+/* Free memory, with what is on the lists of CPUs. */
+static long free_kb(void)
+{
+	char line[128];
+	long kb, n;
+	FILE *f;
+
+	sync();
+	put_string("/proc/sys/vm/drop_caches", "3");
+	kb = meminfo_kb("MemFree");
+	f = fopen("/proc/zoneinfo", "r");
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, " count: %ld", &n) == 1)
+			kb += n * (long)pagesize / 1024;
+	if (f)
+		fclose(f);
+	return kb;
+}
+
+static unsigned int nr_lines(const char *path)
+{
+	char *text = read_whole(path), *p;
+	unsigned int n = 0;
+
+	for (p = text; *p; p++)
+		n += *p == '\n';
+	free(text);
+	return n;
+}
+
+static int toggles(void)
+{
+	unsigned int vmalloc = nr_lines("/proc/vmallocinfo");
+	char *before = read_whole("/proc/iomem"), *after;
+	long kb = 0, tries = 0;
+	int i;
+
+	if (is_sc())
+		return skip("SC cannot be exclusive");
+	/* What the first one allocates for good is not counted. */
+	for (i = 0; i <= TOGGLES; i++) {
+		if (settled(name, "shared", "0") ||
+		    settled(name, "shared", "1"))
+			return KSFT_FAIL;
+		if (!i)
+			kb = free_kb();
+	}
+	after = read_whole("/proc/iomem");
+	if (strcmp(before, after))
+		return wrong("/proc/iomem differs");
+	free(before);
+	free(after);
+	if (nr_lines("/proc/vmallocinfo") != vmalloc)
+		return wrong("/proc/vmallocinfo differs");
+	/* Half of what a struct page for each page would be, each time. */
+	while (kb - free_kb() > TOGGLES * (long)(size >> 6) / 2048)
+		if (tries++ == 20)
+			return wrong("%ld kB, then %ld kB are free", kb,
+				     free_kb());
+		else
+			usleep(50000);
+	return as_loaded() || dax_is(name, "on") ? KSFT_FAIL : KSFT_PASS;
+}
+
+static int end(void)
+{
+	char *after;
+
+	if (remove_segment(name))
+		return KSFT_FAIL;
+	after = read_whole("/proc/iomem");
+	if (strcmp(iomem, after))
+		return wrong("/proc/iomem differs");
+	free(after);
+	return KSFT_PASS;
+}
+
+static const struct {
+	const char *what;
+	int (*run)(void);
+} steps[] = {
+	{ "add", begin },
+	{ "as loaded", as_loaded },
+	/* Else a cron job that makes sure would lose data. */
+	{ "shared 1 when it is does not reload", shared_again },
+	{ "shared 0", to_exclusive },
+	{ "DAX when exclusive", dax_exclusive },
+	{ "shared 0 when it is does not reload", exclusive_again },
+	{ "shared 1 discards what was not saved", to_shared },
+	{ "DAX when shared again", dax_shared },
+	{ "twenty times there and back", toggles },
+	{ "remove", end },
+};
+
+static void one_segment(const char *arg)
+{
+	const char *p = strchr(arg, '=');
+	bool dead = false;
+	size_t i;
+	int rc;
+
+	if (!p)
+		ksft_exit_fail_msg("%s has no type\n", arg);
+	snprintf(list, sizeof(list), "%.*s", (int)(p - arg), arg);
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(list, ":"), list);
+	type = p + 1;
+	for (i = 0; i < ARRAY_SIZE(steps); i++) {
+		rc = dead ? KSFT_SKIP : steps[i].run();
+		if (rc == KSFT_SKIP)
+			ksft_test_result_skip("%s: %s\n", arg, steps[i].what);
+		else
+			ksft_test_result(rc == KSFT_PASS, "%s: %s\n", arg,
+					 steps[i].what);
+		/* Nothing to read, nothing to compare with. */
+		dead |= !saved || !now;
+	}
+}
+
+int main(int argc, char **argv)
+{
+	int i;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc < 4) {
+		fprintf(stderr,
+			"usage: %s FSTYPE MOUNTPOINT SEGMENT=TYPE...\n",
+			argv[0]);
+		return KSFT_FAIL;
+	}
+	pagesize = sysconf(_SC_PAGESIZE);
+	fstype = argv[1];
+	mountpoint = argv[2];
+
+	ksft_print_header();
+	ksft_set_plan((argc - 3) * ARRAY_SIZE(steps));
+	for (i = 3; i < argc; i++)
+		one_segment(argv[i]);
+	ksft_finished();
+}

@@ -1,0 +1,524 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What can be seen of a device of dcssblk, see state.h. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include <asm/vmcp.h>
+
+#include "../../../kselftest.h"
+#include "dcss.h"
+#include "state.h"
+
+#define DATA_SIZE	65536
+
+/*
+ * Returns CP's response code, or -1 where there is no /dev/vmcp. CP wants
+ * upper case.
+ */
+int cp_command(const char *command, char *answer, size_t len)
+{
+	int fd = open("/dev/vmcp", O_RDWR), size = 65536, code = -1;
+	ssize_t n = -1;
+
+	answer[0] = '\0';
+	if (fd < 0)
+		return -1;
+	if (!ioctl(fd, VMCP_SETBUF, &size) &&
+	    write(fd, command, strlen(command)) > 0 &&
+	    !ioctl(fd, VMCP_GETCODE, &code))
+		n = read(fd, answer, len - 1);
+	close(fd);
+	answer[n < 0 ? 0 : n] = '\0';
+	return code;
+}
+
+int open_attr(const struct dcss_device *dev, const char *attr)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), ROOT "%s%s%s", dev ? dev->segment[0] : "",
+		 dev ? "/" : "", attr);
+	return open(path, O_WRONLY);
+}
+
+/* 0 or an errno. */
+static int store_in(int fd, const char *text)
+{
+	int rc;
+
+	if (fd < 0)
+		return errno;
+	rc = write(fd, text, strlen(text)) < 0 ? errno : 0;
+	close(fd);
+	return rc;
+}
+
+int store(const char *attr, const char *text)
+{
+	return store_in(open_attr(NULL, attr), text);
+}
+
+int store_of(const struct dcss_device *dev, const char *attr, const char *text)
+{
+	return store_in(open_attr(dev, attr), text);
+}
+
+/* The entries of a directory that begin like @prefix. */
+static void show_dir(FILE *out, const char *path, const char *prefix)
+{
+	struct dirent **list;
+	int i, n;
+
+	n = scandir(path, &list, NULL, alphasort);
+	for (i = 0; i < n; i++) {
+		if (list[i]->d_name[0] != '.' &&
+		    !strncmp(list[i]->d_name, prefix, strlen(prefix)))
+			fprintf(out, "%s/%s\n", path, list[i]->d_name);
+		free(list[i]);
+	}
+	if (n >= 0)
+		free(list);
+}
+
+/* The lines of a file that contain @word, or all. */
+static void show_file(FILE *out, const char *path, const char *word)
+{
+	FILE *in = fopen(path, "r");
+	char line[512];
+
+	if (!in)
+		return;
+	while (fgets(line, sizeof(line), in))
+		if (!word || strstr(line, word))
+			fprintf(out, "%s: %s", path, line);
+	fclose(in);
+}
+
+/* From @first to @last of the kernel's page tables. */
+static void show_tables(FILE *out, const char *first, const char *last)
+{
+	FILE *in = fopen("/sys/kernel/debug/kernel_page_tables", "r");
+	bool inside = false;
+	char line[512];
+
+	if (!in)
+		return;
+	while (fgets(line, sizeof(line), in)) {
+		inside |= !!strstr(line, first);
+		if (inside)
+			fprintf(out, "kernel_page_tables: %s", line);
+		if (strstr(line, last))
+			break;
+	}
+	fclose(in);
+}
+
+/*
+ * Whoever has it loaded. SAVESEG changes the number of the spool file and the
+ * class of a copy that is in use.
+ */
+static void show_at_cp(FILE *out, const char *segment)
+{
+	char command[64], answer[8192], *line, *rest = answer;
+	char first[16], last[16], type[16];
+	unsigned int users;
+
+	snprintf(command, sizeof(command), "QUERY NSS NAME %s MAP", segment);
+	if (cp_command(command, answer, sizeof(answer)))
+		return;
+	while ((line = strsep(&rest, "\n")))
+		if (sscanf(line, "%*s %*s %*s %*s %15s %15s %15s %*s %u",
+			   first, last, type, &users) == 4 && users)
+			fprintf(out, "CP: %s %s-%s %s loaded by %u\n", segment,
+				first, last, type, users);
+}
+
+static void show_device(FILE *out, const struct dcss_device *dev)
+{
+	static const char *const attrs[] = { "shared", "save", "seglist" };
+	static const char *const disk[] = { "ro", "size" };
+	char path[256];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(attrs); i++) {
+		snprintf(path, sizeof(path), ROOT "%s/%s", dev->segment[0],
+			 attrs[i]);
+		show_file(out, path, NULL);
+	}
+	for (i = 0; i < ARRAY_SIZE(disk); i++) {
+		snprintf(path, sizeof(path), "/sys/block/%s/%s",
+			 dev->block + strlen("/dev/"), disk[i]);
+		show_file(out, path, NULL);
+	}
+}
+
+char *device_look(const struct dcss_device *dev)
+{
+	char *text = NULL;
+	size_t len, i;
+	FILE *out = open_memstream(&text, &len);
+
+	show_file(out, "/proc/iomem", NULL);
+	show_dir(out, "/dev", "dcssblk");
+	show_dir(out, "/sys/block", "dcssblk");
+	show_dir(out, "/sys/class/bdi", "");
+	show_dir(out, "/sys/devices/dcssblk", "");
+	show_file(out, "/sys/module/dcssblk/refcnt", NULL);
+	show_device(out, dev);
+	for (i = 0; i < dev->nr; i++)
+		show_at_cp(out, dev->segment[i]);
+	fclose(out);
+	return text;
+}
+
+/* What may differ between two ways of having a device, with and without DAX. */
+static char *look_at_tables(void)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	show_tables(out, "Identity Mapping Start", "vmemmap Area End");
+	show_file(out, "/proc/meminfo", "DirectMap");
+	fclose(out);
+	return text;
+}
+
+/* Report the first line that differs. */
+int same_text(const char *what, const char *is, const char *was)
+{
+	const char *a = is, *b = was;
+
+	while (*a == *b && *a) {
+		a++;
+		b++;
+	}
+	if (*a == *b)
+		return KSFT_PASS;
+	while (a > is && a[-1] != '\n') {
+		a--;
+		b--;
+	}
+	return wrong("%s: \"%.*s\" instead of \"%.*s\"", what,
+		     (int)strcspn(a, "\n"), a, (int)strcspn(b, "\n"), b);
+}
+
+/* By the order of their beauty: whatever is not one of them is broken. */
+enum where device_where(const struct dcss_device *dev)
+{
+	char *text = device_look(dev);
+	enum where where;
+
+	for (where = ABSENT; where < BROKEN; where++)
+		if (dev->seen[where] && !strcmp(text, dev->seen[where]))
+			break;
+	free(text);
+	return where;
+}
+
+int device_is(const struct dcss_device *dev, enum where where)
+{
+	char *text = device_look(dev);
+	int rc = same_text(dev->list, text, dev->seen[where]);
+
+	free(text);
+	return rc;
+}
+
+/* Also in what nobody sees: no failure was on the way. */
+int device_as_before(const struct dcss_device *dev, enum where where)
+{
+	char *text = look_at_tables();
+	int rc = same_text(dev->list, text, dev->tables[where]);
+
+	free(text);
+	return device_is(dev, where) == KSFT_PASS ? rc : KSFT_FAIL;
+}
+
+/* Somebody who looks at a new device lets it go in a moment. */
+static int remove_now(const struct dcss_device *dev)
+{
+	int tries, rc;
+
+	for (tries = 0; tries < 5; tries++) {
+		rc = store("remove", dev->segment[0]);
+		if (rc != EBUSY)
+			break;
+		sleep(1);
+	}
+	return rc;
+}
+
+/* Nothing fails on the way. Reports what does. */
+int device_go(const struct dcss_device *dev, enum where where)
+{
+	bool there;
+	char path[128];
+	int rc = 0;
+
+	snprintf(path, sizeof(path), ROOT "%s", dev->segment[0]);
+	there = !access(path, F_OK);
+	if (where == ABSENT) {
+		rc = there ? remove_now(dev) : 0;
+	} else {
+		rc = there ? 0 : store("add", dev->list);
+		if (!rc)
+			rc = store_of(dev, "shared",
+				      where == SHARED_MODE ? "1" : "0");
+	}
+	if (rc)
+		return wrong("%s: cannot be %s: %s", dev->list,
+			     where == ABSENT ? "removed" :
+			     where == SHARED_MODE ? "added" : "exclusive",
+			     strerror(rc));
+	return KSFT_PASS;
+}
+
+static int read_device(const struct dcss_device *dev, char *buf, size_t len)
+{
+	int fd = open(dev->block, O_RDONLY);
+	size_t done = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		return fails("%s", dev->block);
+	while (done < len && (n = read(fd, buf + done, len - done)) > 0)
+		done += n;
+	close(fd);
+	return done == len ? KSFT_PASS :
+	       wrong("%s: %zu bytes of %zu", dev->block, done, len);
+}
+
+/* "on", or a kernel that has no such attribute and always DAX. */
+bool device_has_dax(const struct dcss_device *dev)
+{
+	char path[128], text[128];
+
+	snprintf(path, sizeof(path), ROOT "%s/dax", dev->segment[0]);
+	return get_string(path, text, sizeof(text)) || !strcmp(text, "on");
+}
+
+static int log_fd = -1;
+
+/* From here on log_count() counts. */
+void log_begin(void)
+{
+	if (log_fd < 0)
+		log_fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
+	lseek(log_fd, 0, SEEK_END);
+}
+
+/* Lines with @word and @other, and with @third, since log_begin(). */
+void log_count(const char *word, const char *other, const char *third,
+	       unsigned int *both, unsigned int *last)
+{
+	char record[4096];
+	ssize_t n;
+
+	*both = 0;
+	*last = 0;
+	while ((n = read(log_fd, record, sizeof(record) - 1)) > 0 ||
+	       (n < 0 && errno == EPIPE)) {
+		char *text;
+
+		record[n < 0 ? 0 : n] = '\0';
+		text = strchr(record, ';');
+		if (!text)
+			continue;
+		*both += strstr(text, word) && strstr(text, other);
+		*last += third && strstr(text, third);
+	}
+}
+
+static int read_mapped(const struct dcss_device *dev)
+{
+	char path[256], *map, *want;
+	int fd, rc = KSFT_FAIL;
+
+	snprintf(path, sizeof(path), "%s/data", dev->mountpoint);
+	fd = open(path, O_RDONLY);
+	map = fd < 0 ? MAP_FAILED :
+	      mmap(NULL, DATA_SIZE, PROT_READ, MAP_SHARED, fd, 0);
+	close(fd);
+	if (map == MAP_FAILED)
+		return fails("%s", path);
+	want = filled(DATA_SIZE, 0);
+	if (!differs(path, map, want, DATA_SIZE))
+		rc = KSFT_PASS;
+	munmap(map, DATA_SIZE);
+	free(want);
+	return rc;
+}
+
+static int read_mounted(const struct dcss_device *dev, const char *options)
+{
+	int rc;
+
+	if (mount(dev->block, dev->mountpoint, dev->fstype, MS_RDONLY, options))
+		return fails("mount %s", dev->block);
+	rc = read_mapped(dev);
+	if (umount(dev->mountpoint))
+		rc = fails("umount %s", dev->mountpoint);
+	return rc;
+}
+
+/*
+ * File systems either refuse to be mounted, or do without DAX. They say so, and
+ * the page cache works.
+ */
+static int refuses_dax(const struct dcss_device *dev)
+{
+	unsigned int found, none;
+	int rc = KSFT_PASS;
+
+	log_begin();
+	if (!mount(dev->block, dev->mountpoint, dev->fstype, MS_RDONLY,
+		   "dax")) {
+		rc = read_mapped(dev);
+		umount(dev->mountpoint);
+	}
+	log_count("DAX", "", NULL, &found, &none);
+	if (!found)
+		rc = wrong("%s: nothing in the log about DAX", dev->block);
+	return rc;
+}
+
+int device_reads(const struct dcss_device *dev)
+{
+	if (read_device(dev, dev->buf, dev->size) ||
+	    differs(dev->block, dev->buf, dev->content, dev->size))
+		return KSFT_FAIL;
+	return KSFT_PASS;
+}
+
+/* As a block device, and as one with DAX or without. */
+int device_works(const struct dcss_device *dev)
+{
+	int rc = device_reads(dev);
+
+	if (rc != KSFT_PASS || !dev->fstype)
+		return rc;
+	if (device_has_dax(dev))
+		return read_mounted(dev, "dax");
+	rc = read_mounted(dev, NULL);
+	return rc == KSFT_PASS ? refuses_dax(dev) : rc;
+}
+
+static int parse_list(struct dcss_device *dev, const char *list)
+{
+	char copy[128], *rest = copy, *name;
+
+	snprintf(copy, sizeof(copy), "%s", list);
+	while ((name = strsep(&rest, ":"))) {
+		if (dev->nr == MAX_SEGMENTS || strlen(name) > 8)
+			return wrong("%s: too many or too long", list);
+		snprintf(dev->segment[dev->nr++], 9, "%s", name);
+	}
+	dev->list = list;
+	return KSFT_PASS;
+}
+
+static void learn_content(struct dcss_device *dev)
+{
+	struct stat st;
+	char path[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/block/%s/size", dev->block + 5);
+	f = fopen(path, "r");
+	if (f && fscanf(f, "%zu", &dev->size) == 1)
+		dev->size *= 512;
+	if (f)
+		fclose(f);
+	/* Not to come and go while somebody counts free memory. */
+	dev->content = malloc(dev->size);
+	dev->buf = malloc(dev->size);
+	if (stat(dev->block, &st) || !S_ISBLK(st.st_mode))
+		wrong("%s: no such block device", dev->block);
+}
+
+static void learn_block(struct dcss_device *dev)
+{
+	char path[128];
+	DIR *dir;
+	struct dirent *entry;
+
+	snprintf(path, sizeof(path), ROOT "%s/block", dev->segment[0]);
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			snprintf(dev->block, sizeof(dev->block), "/dev/%.50s",
+				 entry->d_name);
+	if (dir)
+		closedir(dir);
+}
+
+/*
+ * How it looks in all its states, without any failure: when it is there a
+ * second time, for what the first one leaves behind for good. @fstype is NULL
+ * if there is no file system on it.
+ */
+int device_learn(struct dcss_device *dev, const char *list, const char *fstype,
+		 const char *mountpoint)
+{
+	static const enum where order[] = {
+		SHARED_MODE, EXCLUSIVE_MODE, SHARED_MODE, EXCLUSIVE_MODE,
+		SHARED_MODE, ABSENT,
+	};
+	size_t i;
+
+	dev->fstype = fstype;
+	dev->mountpoint = mountpoint;
+	if (parse_list(dev, list) || device_go(dev, SHARED_MODE))
+		return KSFT_FAIL;
+	learn_block(dev);
+	learn_content(dev);
+	if (read_device(dev, dev->content, dev->size) || device_works(dev) ||
+	    device_go(dev, ABSENT))
+		return KSFT_FAIL;
+	for (i = 0; i < ARRAY_SIZE(order); i++) {
+		if (device_go(dev, order[i]))
+			return KSFT_FAIL;
+		free(dev->seen[order[i]]);
+		free(dev->tables[order[i]]);
+		dev->seen[order[i]] = device_look(dev);
+		dev->tables[order[i]] = look_at_tables();
+	}
+	return KSFT_PASS;
+}
+
+/* Free pages on per-CPU lists, megabytes of them, are not in MemFree. */
+long free_kb(void)
+{
+	FILE *f = fopen("/proc/zoneinfo", "r");
+	long count, sum = 0;
+	char line[128];
+
+	sync();
+	put_string("/proc/sys/vm/drop_caches", "3");
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, " count: %ld", &count) == 1)
+			sum += count * (sysconf(_SC_PAGESIZE) / 1024);
+	if (f)
+		fclose(f);
+	return sum + meminfo_kb("MemFree");
+}
+
+/* What is freed later, by RCU or a worker, is waited for. */
+long free_kb_settled(long before, long slack)
+{
+	long now;
+	int i;
+
+	for (i = 0; i < 5; i++) {
+		now = free_kb();
+		if (before - now < slack)
+			break;
+		sleep(1);
+	}
+	return now;
+}
