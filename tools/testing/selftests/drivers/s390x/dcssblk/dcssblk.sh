@@ -40,15 +40,11 @@
 # The result is KTAP: a line for each program, its cases are indented.
 set -u
 
-here=$(cd "$(dirname "$0")" && pwd)
-root=/sys/devices/dcssblk
+. "$(dirname "$0")/lib.sh"
 tmp=${TMPDIR:-/tmp}/dcssblk.$$
-marker="dcssblk selftest $$"
 stock=${DCSSBLK_STOCK:-0}
 segments='' other='' otherdir='' refused='' bad='' chain='' known='' table=''
 types='' params='' nomem='' nocp=''
-tests=0
-failed=0
 
 while getopts s:o:O:n:b:c:a:m:f:F:SkT opt; do
 	case $opt in
@@ -70,18 +66,6 @@ while getopts s:o:O:n:b:c:a:m:f:F:SkT opt; do
 	esac
 done
 
-result()	# result STATUS NAME: as kselftest counts
-{
-	tests=$((tests + 1))
-	case $1 in
-	0)	echo "ok $tests $2" ;;
-	2)	echo "ok $tests # XFAIL $2" ;;
-	4)	echo "ok $tests # SKIP $2" ;;
-	*)	echo "not ok $tests $2"
-		failed=$((failed + 1)) ;;
-	esac
-}
-
 run()		# run NAME COMMAND...: one test, its output indented
 {
 	name=$1
@@ -93,28 +77,6 @@ run()		# run NAME COMMAND...: one test, its output indented
 		echo "    $line"
 	done
 	result "$(cat "$tmp/status")" "$name"
-}
-
-say()
-{
-	echo "# $*"
-}
-
-# The kernel log since the last mark.
-mark()
-{
-	marks=$((${marks:-0} + 1))
-	echo "$marker mark $marks" >/dev/kmsg
-}
-
-log()
-{
-	dmesg | sed "1,/$marker mark $marks/d"
-}
-
-complaints()
-{
-	log | grep -E 'BUG|WARNING|Bad page|Oops|Unable to handle'
 }
 
 # Without struct pages these come with every case, within mm's rate limit:
@@ -251,11 +213,13 @@ page_cache()
 busy()
 {
 	[ "$stock" = 0 ] && [ -z "$ro" ] || return
-	for second in $segments; do
-		[ "${second%%:*}" = "$seg" ] || break
+	second=
+	for s in $segments; do
+		[ "${s%%:*}" = "$seg" ] || second=${s%%:*}
 	done
 	run "$seg: busy" "$here/busy" ${otherdir:+--other "$otherdir"} \
-		--second "${second%%:*}" "$seg" "$(device "$seg")" "$type" "$mnt"
+		${second:+--second "$second"} \
+		"$seg" "$(device "$seg")" "$type" "$mnt"
 }
 
 options()	# other ways to say what is meant
@@ -277,24 +241,8 @@ memory()
 		add "$seg" && mount_dax && umount "$mnt"
 		remove "$seg" || break
 	done
-	for _ in 1 2 3 4 5; do
-		after=$(free_kb)
-		[ $((before - after)) -ge 512 ] || break
-		sleep 1
-	done
-	say "free: $before kB, $after kB afterwards"
-	[ $((before - after)) -lt 512 ]
+	memory_as_before "$before" 512
 	result $? "$seg: memory as before, eight times"
-}
-
-free_kb()
-{
-	sync
-	echo 3 >/proc/sys/vm/drop_caches
-	# Free pages on per-CPU lists, megabytes of them, are not in MemFree.
-	awk '/^MemFree:/ { sum += $2 }
-	     $1 == "count:" { sum += $2 * 4 }
-	     END { print sum }' /proc/meminfo /proc/zoneinfo
 }
 
 mount_dax()
@@ -408,8 +356,8 @@ administrator()
 	list=$(echo "${types#*:}" | tr , ' ')
 	# shellcheck disable=SC2086 # to be split
 	run "shared" "$here/shared" "${types%%:*}" "$tmp/mnt" $list
-	# CP saves type SC for those who write to it only.
-	# shellcheck disable=SC2046
+	# What is of type SC cannot be written to, by Linux.
+	# shellcheck disable=SC2046,SC2086
 	run "save" "$here/save" ${otherdir:+--other "$otherdir"} \
 		"${types%%:*}" "$tmp/mnt" \
 		$(printf '%s\n' $list | grep -v '=SC$')
@@ -450,6 +398,27 @@ without_other()
 	[ -n "$other" ] || return
 	umount "$tmp/$otherseg" && remove "$otherseg"
 	result $? "$otherseg: removed"
+}
+
+# What the checkers of a debug kernel have found, but do not print by themselves.
+checkers()
+{
+	leaks=/sys/kernel/debug/kmemleak
+	if [ -w "$leaks" ]; then
+		# What is younger than five seconds, or has changed since the
+		# last scan, is not taken for lost: two scans. The first one is
+		# refused if kmemleak has switched itself off.
+		echo scan >"$leaks" && sleep 6 && echo scan >"$leaks" &&
+			cat "$leaks" >"$tmp/leaks" && ! [ -s "$tmp/leaks" ]
+		result $? "kmemleak: nothing"
+		[ ! -s "$tmp/leaks" ] || sed 's/^/# /' "$tmp/leaks"
+	fi
+	if [ -r /proc/lockdep_stats ]; then
+		# Out of table space it switches itself off, and says so below
+		# the level of the console.
+		grep -q 'debug_locks: *1' /proc/lockdep_stats
+		result $? "lockdep: on to the end"
+	fi
 }
 
 show_table()
@@ -507,6 +476,7 @@ if [ "$stock" = 1 ] && [ -n "$segments" ]; then
 	grep -q 'Bad page map' "$tmp/stock-log"
 	result $? "stock: the bad page maps are in the log"
 fi
+checkers
 echo "1..$tests"
 echo "# dcssblk: $((tests - failed)) passed, $failed failed"
 [ $failed = 0 ]

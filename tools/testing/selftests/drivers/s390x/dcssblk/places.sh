@@ -19,15 +19,11 @@
 # The result is KTAP: a line for each case, its steps are indented.
 set -u
 
-here=$(cd "$(dirname "$0")" && pwd)
-root=/sys/devices/dcssblk
+. "$(dirname "$0")/lib.sh"
 tables=/sys/kernel/debug/kernel_page_tables
 tmp=${TMPDIR:-/tmp}/places.$$
 stock=${DCSSBLK_STOCK:-0}
-marker="places $$"
 other='' device='' name='' fstype='' head='' options=''
-tests=0
-failed=0
 
 while getopts O:S opt; do
 	case $opt in
@@ -46,7 +42,7 @@ begin()		# begin TITLE
 	title=$1
 	steps=0
 	bad=0
-	echo "$marker case $tests" >/dev/kmsg
+	mark
 }
 
 step()		# step NAME COMMAND...: its output is shown if it fails
@@ -64,10 +60,9 @@ step()		# step NAME COMMAND...: its output is shown if it fails
 	fi
 }
 
-complaints()
+no_complaints()
 {
-	! dmesg | sed "1,/$marker case $tests\$/d" |
-		grep -E 'BUG|WARNING|Bad page|Oops|Unable to handle'
+	! complaints
 }
 
 # What a step left behind must not be in the way of the next case.
@@ -77,20 +72,10 @@ end()
 	for seg in "$root"/*/seglist; do
 		[ ! -e "$seg" ] || basename "${seg%/*}" >"$root/remove"
 	done
-	step 'kernel log' complaints
+	step 'kernel log' no_complaints
 	echo "    1..$steps"
-	result "$bad"
-}
-
-result()	# result FAILED
-{
-	tests=$((tests + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $tests $title"
-	else
-		echo "not ok $tests $title"
-		failed=$((failed + 1))
-	fi
+	[ "$bad" = 0 ]
+	result $? "$title"
 }
 
 # Without struct pages it must not work.
@@ -101,12 +86,10 @@ end_stock()
 	umount "$tmp/mnt" 2>/dev/null
 	echo "$name" >"$root/remove"
 	echo "    1..$steps"
-	tests=$((tests + 1))
 	if [ "$reached" = 0 ]; then
-		echo "not ok $tests $title: works where it must fail"
-		failed=$((failed + 1))
+		result 1 "$title: works where it must fail"
 	else
-		echo "ok $tests # XFAIL $title: no struct pages"
+		result 2 "$title: no struct pages"
 	fi
 }
 
@@ -130,28 +113,6 @@ as_before()
 {
 	snapshot "$tmp/after"
 	diff "$tmp/before" "$tmp/after"
-}
-
-free_kb()
-{
-	sync
-	echo 3 >/proc/sys/vm/drop_caches
-	# Free pages on per-CPU lists, megabytes of them, are not in MemFree.
-	awk '/^MemFree:/ { sum += $2 }
-	     $1 == "count:" { sum += $2 * 4 }
-	     END { print sum }' /proc/meminfo /proc/zoneinfo
-}
-
-# What the kernel frees later, by RCU or a worker, is waited for.
-memory_as_before()	# memory_as_before KB SLACK
-{
-	for _ in 1 2 3 4 5; do
-		now=$(free_kb)
-		[ $(($1 - now)) -ge "$2" ] || return 0
-		sleep 1
-	done
-	echo "free: $1 kB, $now kB afterwards"
-	return 1
 }
 
 # From the first to the last byte of the segments of a list, in hexadecimal.
