@@ -17,7 +17,7 @@
 #include "dcss.h"
 
 /* Much longer than any case takes, also under emulation. */
-#define CASE_SECONDS	60
+#define CASE_SECONDS	300
 
 /* PAGEMAP_SCAN of <linux/fs.h>, since 6.7 */
 struct scan_arg {

@@ -25,6 +25,7 @@
 #				access modes and saving, see shared.c and save.c
 #	-m SINGLE,FIRST:SECOND,READONLY
 #				the module parameter, see params.sh
+#	-u FSTYPE:LIST		another driver uses a segment, see users.sh
 #	-f FSTYPE:LIST		memory fails, see fail.c
 #	-F FSTYPE:LIST		CP fails, see cpfail.c: on tools/testing/zvm only
 #	-S			the kernel has no struct pages for a DCSS: the
@@ -44,9 +45,9 @@ set -u
 tmp=${TMPDIR:-/tmp}/dcssblk.$$
 stock=${DCSSBLK_STOCK:-0}
 segments='' other='' otherdir='' refused='' bad='' chain='' known='' table=''
-types='' params='' nomem='' nocp=''
+types='' params='' users='' nomem='' nocp=''
 
-while getopts s:o:O:n:b:c:a:m:f:F:SkT opt; do
+while getopts s:o:O:n:b:c:a:m:u:f:F:SkT opt; do
 	case $opt in
 	s)	segments="$segments $OPTARG" ;;
 	o)	other=$OPTARG ;;
@@ -56,6 +57,7 @@ while getopts s:o:O:n:b:c:a:m:f:F:SkT opt; do
 	c)	chain=$OPTARG ;;
 	a)	types=$OPTARG ;;
 	m)	params=$OPTARG ;;
+	u)	users=$OPTARG ;;
 	f)	nomem="$nomem $OPTARG" ;;
 	F)	nocp="$nocp $OPTARG" ;;
 	S)	stock=1 ;;
@@ -348,6 +350,14 @@ module_parameter()
 	check_log "params"
 }
 
+two_users()
+{
+	mark
+	mkdir -p "$tmp/mnt"
+	run "users" "$here/users.sh" "${users%%:*}" "${users#*:}" "$tmp/mnt"
+	check_log "users"
+}
+
 # Each of these adds its segments itself, and leaves none behind.
 administrator()
 {
@@ -440,7 +450,7 @@ show_table()
 mkdir -p "$tmp"
 trap 'rm -f "$tmp"/* 2>/dev/null; rmdir "$tmp"/* "$tmp" 2>/dev/null' EXIT
 [ -d $root ] || modprobe dcssblk 2>/dev/null || insmod dcssblk.ko 2>/dev/null
-if [ ! -w $root/add ] || [ -z "$segments$bad$refused$types$params$nomem$nocp" ]; then
+if [ ! -w $root/add ] || [ -z "$segments$bad$refused$types$params$users$nomem$nocp" ]; then
 	echo "1..0 # SKIP dcssblk, root and the name of a segment are needed"
 	exit 4
 fi
@@ -453,10 +463,11 @@ fi
 : >"$tmp/stock-log"
 # A kernel without struct pages has many of the errors that these look for.
 if [ "$stock" = 1 ]; then
-	bad='' types='' params='' nomem='' nocp=''
+	bad='' types='' params='' users='' nomem='' nocp=''
 fi
 [ -z "$bad" ] || bad_input
 [ -z "$params" ] || module_parameter
+[ -z "$users" ] || two_users
 for s in $nomem; do
 	no_memory "$s"
 done

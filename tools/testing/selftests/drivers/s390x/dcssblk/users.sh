@@ -1,0 +1,132 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# A segment that another driver uses as well: a device of it has no DAX and
+# works as a block device, keeps its access mode, and leaves the segment loaded.
+# Where dcssblk is first and has DAX, the other one has to do without.
+#
+#	FSTYPE FIRST:...:LAST MOUNTPOINT
+#
+# None of the segments is loaded. They make one device with a file system that
+# has a file "data", and are of a type that can be written to. The other driver
+# is test_modules/dcss_user.ko, which has to be where modprobe finds it.
+#
+# The result is KTAP.
+set -u
+
+. "$(dirname "$0")/lib.sh"
+
+if [ $# != 3 ]; then
+	echo "1..0 # SKIP usage: $0 FSTYPE FIRST:...:LAST MOUNTPOINT"
+	exit 4
+fi
+fstype=$1
+list=$2
+mnt=$3
+first=${list%%:*}
+last=${list##*:}
+attr=$root/$first
+module=$(find "/lib/modules/$(uname -r)" -name dcss_user.ko | head -n 1)
+if [ -z "$module" ]; then
+	echo "1..0 # SKIP there is no dcss_user.ko for this kernel"
+	exit 4
+fi
+
+# Status 0 if a command fails, and for this reason.
+refused()	# refused REASON COMMAND...
+{
+	reason=$1
+	shift
+	! "$@" 2>"$tmp" && grep -q "$reason" "$tmp" && return
+	sed 's/^/# /' "$tmp"
+	return 1
+}
+
+no_dax()	# ext2 mounts the file system all the same, and says so
+{
+	mount -t "$fstype" -o ro,dax "$(device)" "$mnt" 2>/dev/null || return 0
+	! grep -q "^$(device) .*[, ]dax" /proc/mounts
+	status=$?
+	umount "$mnt"
+	return $status
+}
+
+store()		# store TEXT ATTRIBUTE, in a shell of its own for its message
+{
+	# shellcheck disable=SC2016 # expanded there
+	sh -c 'echo "$1" >"$2"' sh "$1" "$2"
+}
+
+loaded()	# loaded NAME: at CP, as far as the kernel knows
+{
+	grep -q " $1 *(DCSS)" /proc/iomem
+}
+
+device()
+{
+	for d in "$attr"/block/*; do
+		echo "/dev/${d##*/}"
+	done
+}
+
+data()		# data [OPTION]: a checksum of the file
+{
+	mount -t "$fstype" -o "ro${1:+,$1}" "$(device)" "$mnt" || return
+	md5sum <"$mnt/data"
+	umount "$mnt"
+}
+
+tmp=$(mktemp)
+trap 'rm -f "$tmp"' EXIT
+[ -n "${KSFT_TAP_LEVEL-}" ] || echo "TAP version 13"
+iomem=$(cat /proc/iomem)
+mark
+
+store "$list" $root/add && [ "$(cat "$attr/dax")" = on ] && ! no_dax
+result $? "alone: DAX"
+want=$(data dax)
+[ "$want" ] && refused 'busy' insmod "$module" segment="$last"
+result $? "the other driver is refused"
+[ "$(data dax)" = "$want" ]
+result $? "and DAX goes on"
+store "$first" $root/remove
+result $? "removed"
+
+insmod "$module" segment="$last"
+result $? "the other driver is first"
+store "$list" $root/add &&
+	[ "$(cat "$attr/dax")" = "off: in use by another driver" ]
+result $? "second: no DAX, and why"
+no_dax
+result $? "mount -o dax is refused, or goes without"
+[ "$(data)" = "$want" ]
+result $? "a block device it is"
+
+refused 'busy' store 0 "$attr/shared"
+result $? "shared 0: EBUSY"
+[ "$(cat "$attr/shared")" = 1 ] && [ "$(data)" = "$want" ]
+result $? "all segments as they were"
+log | grep -q "dcssblk: .*$first"
+result $? "the log has a line of it"
+
+store "$first" $root/remove && ! loaded "$first" && loaded "$last"
+result $? "removed, what the other driver uses stays"
+store "$list" $root/add && [ "$(data)" = "$want" ] &&
+	store "$first" $root/remove
+result $? "once more"
+rmmod dcss_user && ! loaded "$last"
+result $? "the other driver goes"
+
+store "$list" $root/add && [ "$(cat "$attr/dax")" = on ] &&
+	store 0 "$attr/shared" && store 1 "$attr/shared" &&
+	[ "$(data dax)" = "$want" ] && store "$first" $root/remove
+result $? "alone again: DAX, and both access modes"
+[ "$(cat /proc/iomem)" = "$iomem" ]
+result $? "/proc/iomem as before"
+complaints >"$tmp"
+sed 's/^/# /' "$tmp"
+! [ -s "$tmp" ]
+result $? "kernel log"
+echo "1..$tests"
+echo "# users: $((tests - failed)) passed, $failed failed"
+[ $failed = 0 ]
