@@ -4,12 +4,13 @@
  * once, whoever uses the segment and however. Whoever uses it goes on as if
  * nothing was, and all works when the last user is gone.
  *
- *	busy [--other DIR] [--second SEGMENT] SEGMENT DEVICE FSTYPE MOUNTPOINT
+ *	busy [--large] [--other DIR] [--second SEGMENT] SEGMENT DEVICE FSTYPE
+ *	     MOUNTPOINT
  *
  * SEGMENT is added, as DEVICE, and not mounted. Its file system can be mounted
  * -o dax and written to. DIR is on a file system without DAX, the target of
  * direct I/O. The second segment is not loaded; it is, and goes, while the
- * first one is in use.
+ * first one is in use. --large: the file is mapped by a large page.
  */
 #include <fcntl.h>
 #include <getopt.h>
@@ -27,8 +28,7 @@
 #include "dcss.h"
 #include "uring.h"
 
-/* Of the file that users use, and the seed of what they write to page 1. */
-#define PAGES		4
+/* Of the file that users use, and of what they write to it from page 1 on. */
 #define SEED		5
 #define NEW_SEED	42
 #define HELD		"--held"
@@ -38,7 +38,8 @@
 
 static const char *segment, *device, *fstype, *mountpoint, *second;
 static char file[256];
-static char *old, *new;		/* content of the file: PAGES pages */
+static char *old, *new;		/* content of the file */
+static size_t len;		/* its length */
 
 /* A child that uses the segment says when it does, and goes when told. */
 static int ready[2], go[2];
@@ -67,12 +68,12 @@ static char *map_user_file(int prot)
 
 	if (fd < 0)
 		return NULL;
-	map = mmap(NULL, PAGES * pagesize, prot, MAP_SHARED, fd, 0);
+	map = map_file(fd, len, prot, MAP_SHARED);
 	close(fd);
 	if (map == MAP_FAILED)
 		return NULL;
 	touch(map + pagesize);
-	return map;
+	return mapped_large("file", map, len, opt.large) ? NULL : map;
 }
 
 static int splice_page(int pipe_fd, char *map)
@@ -166,7 +167,7 @@ static int in_pipe(void)
 		return fails("%s", file);
 	if (splice_page(p[1], map))
 		return KSFT_FAIL;
-	munmap(map, PAGES * pagesize);
+	munmap(map, len);
 	return hold() ? KSFT_FAIL : read_page(p[0]);
 }
 
@@ -199,7 +200,7 @@ static int in_pipe_of_other(void)
 		return fails("%s", file);
 	if (splice_page(p[1], map))
 		return KSFT_FAIL;
-	munmap(map, PAGES * pagesize);
+	munmap(map, len);
 	pid = fork_child();
 	if (!pid)
 		_exit(hold() ? KSFT_FAIL : read_page(p[0]));
@@ -220,7 +221,7 @@ static int in_pipe_lazily(void)
 		return KSFT_FAIL;
 	if (umount2(mountpoint, MNT_DETACH))
 		return fails("umount -l");
-	munmap(map, PAGES * pagesize);
+	munmap(map, len);
 	return hold() ? KSFT_FAIL : read_page(p[0]);
 }
 
@@ -299,7 +300,7 @@ static int direct(bool write, bool uring)
 	f.iov[1] = (struct iovec){ f.missing.page, pagesize };
 	if (take_off(&f, fly))
 		return KSFT_FAIL;
-	munmap(map, PAGES * pagesize);
+	munmap(map, len);
 	if (hold() || land(&f))
 		return KSFT_FAIL;
 	if (f.done != (ssize_t)(2 * pagesize))
@@ -380,13 +381,13 @@ static int other_process(bool write)
 	f.iov[0] = (struct iovec){ map + pagesize, pagesize };
 	pid = fork_child();
 	if (!pid) {
-		munmap(map, PAGES * pagesize);
+		munmap(map, len);
 		_exit(copier(&f, taken[1], given[0]));
 	}
 	close(taken[1]);
 	if (read(taken[0], &c, 1) != 1)
 		return child_result(pid);
-	munmap(map, PAGES * pagesize);
+	munmap(map, len);
 	if (hold() || put_byte(given[1]))
 		return KSFT_FAIL;
 	return child_result(pid);
@@ -409,7 +410,7 @@ static int only_mounted(void)
 	if (hold())
 		return KSFT_FAIL;
 	fd = open(file, O_RDONLY);
-	return fd < 0 ? fails("%s", file) : file_is(fd, old, PAGES * pagesize);
+	return fd < 0 ? fails("%s", file) : file_is(fd, old, len);
 }
 
 static int open_device(int flags)
@@ -449,11 +450,11 @@ static int mapped(void)
 
 	if (!map)
 		return fails("%s", file);
-	if (hold() || differs("mapping", map, old, PAGES * pagesize))
+	if (hold() || differs("mapping", map, old, len))
 		return KSFT_FAIL;
 	/* The last page had no fault before. */
-	memcpy(map + (PAGES - 1) * pagesize, new, pagesize);
-	return differs("mapping", map + (PAGES - 1) * pagesize, new,
+	memcpy(map + len - pagesize, new, pagesize);
+	return differs("mapping", map + len - pagesize, new,
 		       pagesize) ? KSFT_FAIL : KSFT_PASS;
 }
 
@@ -463,11 +464,11 @@ static int open_file(void)
 
 	if (fd < 0)
 		return fails("%s", file);
-	if (hold() || file_is(fd, old, PAGES * pagesize))
+	if (hold() || file_is(fd, old, len))
 		return KSFT_FAIL;
-	if (pwrite(fd, new, PAGES * pagesize, 0) != (ssize_t)(PAGES * pagesize))
+	if (pwrite(fd, new, len, 0) != (ssize_t)len)
 		return fails("write %s", file);
-	return file_is(fd, new, PAGES * pagesize);
+	return file_is(fd, new, len);
 }
 
 static int in_directory(void)
@@ -479,7 +480,7 @@ static int in_directory(void)
 	if (hold())
 		return KSFT_FAIL;
 	fd = open("busy", O_RDONLY);
-	return fd < 0 ? fails("busy") : file_is(fd, old, PAGES * pagesize);
+	return fd < 0 ? fails("busy") : file_is(fd, old, len);
 }
 
 /* This program, executed in place; main() comes back with HELD. */
@@ -601,7 +602,7 @@ static int begin(void)
 	if (user->flags & MOUNT) {
 		if (mount_settled(device, mountpoint, fstype, 0, "dax"))
 			return KSFT_FAIL;
-		close(new_file(mountpoint, "busy", old, PAGES * pagesize,
+		close(new_file(mountpoint, "busy", old, len,
 			       file));
 	}
 	if (pipe2(ready, 0) || pipe2(go, 0))
@@ -784,7 +785,7 @@ static int again(void)
 static __noreturn void help(const char *name)
 {
 	fprintf(stderr,
-		"usage: %s [--other DIR] [--second SEGMENT] SEGMENT DEVICE FSTYPE MOUNTPOINT\n",
+		"usage: %s [--large] [--other DIR] [--second SEGMENT] SEGMENT DEVICE FSTYPE MOUNTPOINT\n",
 		name);
 	exit(KSFT_FAIL);
 }
@@ -792,6 +793,7 @@ static __noreturn void help(const char *name)
 static void parse(int argc, char **argv)
 {
 	static const struct option options[] = {
+		{ "large",	no_argument,	   NULL, 'l' },
 		{ "other",	required_argument, NULL, 'o' },
 		{ "second",	required_argument, NULL, '2' },
 		{ }
@@ -799,7 +801,9 @@ static void parse(int argc, char **argv)
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c == 'o')
+		if (c == 'l')
+			opt.large = true;
+		else if (c == 'o')
 			opt.other = optarg;
 		else if (c == '2')
 			second = optarg;
@@ -827,9 +831,11 @@ int main(int argc, char **argv)
 	}
 	parse(argc, argv);
 	pagesize = sysconf(_SC_PAGESIZE);
-	old = filled(PAGES * pagesize, SEED);
-	new = filled(PAGES * pagesize, SEED);
-	fill(new + pagesize, (PAGES - 1) * pagesize, NEW_SEED);
+	dcss_parse_large();
+	len = opt.large ? largesize : 4 * pagesize;
+	old = filled(len, SEED);
+	new = filled(len, SEED);
+	fill(new + pagesize, len - pagesize, NEW_SEED);
 	snprintf(file, sizeof(file), "%s/busy", mountpoint);
 
 	ksft_print_header();

@@ -128,7 +128,8 @@ static size_t large_page_size(void)
 	return strtoul(text, NULL, 0);
 }
 
-static void parse_large(void)
+/* What --large takes; a machine without large pages is a reason to skip all. */
+void dcss_parse_large(void)
 {
 	largesize = opt.large ? large_page_size() : 0;
 	if (opt.large && !largesize)
@@ -158,7 +159,7 @@ void dcss_parse(int argc, char **argv)
 	/* As run by make run_tests, without a segment to work on. */
 	if (!opt.dir)
 		ksft_exit_skip("no directory on a DCSS, see dcssblk.sh\n");
-	parse_large();
+	dcss_parse_large();
 }
 
 /* A table is short; why something fails goes elsewhere. */

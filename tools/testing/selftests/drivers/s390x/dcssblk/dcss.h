@@ -71,6 +71,7 @@ extern size_t pagesize;
 extern size_t largesize;	/* 1 MiB on s390; 0 without --large */
 
 void dcss_parse(int argc, char **argv);
+void dcss_parse_large(void);
 void dcss_run(const struct dcss_case *list, size_t nr);
 void dcss_table(const struct dcss_case *list, size_t nr);
 

@@ -219,9 +219,12 @@ busy()
 	for s in $segments; do
 		[ "${s%%:*}" = "$seg" ] || second=${s%%:*}
 	done
-	run "$seg: busy" "$here/busy" ${otherdir:+--other "$otherdir"} \
-		${second:+--second "$second"} \
-		"$seg" "$(device "$seg")" "$type" "$mnt"
+	for opt in "" ${large:+--large}; do
+		run "$seg: busy${opt:+, large pages}" "$here/busy" $opt \
+			${otherdir:+--other "$otherdir"} \
+			${second:+--second "$second"} \
+			"$seg" "$(device "$seg")" "$type" "$mnt"
+	done
 }
 
 options()	# other ways to say what is meant
