@@ -30,6 +30,8 @@
 #define __noreturn	__attribute__((noreturn))
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define MAX_ARGS	4096
+/* Long after the host has found the time to tell the guest of its ports. */
+#define PORT_SECONDS	30
 
 static const struct { const char *type, *where; } mounts[] = {
 	{ "proc", "/proc" }, { "sysfs", "/sys" }, { "devtmpfs", "/dev" },
@@ -147,8 +149,7 @@ static void load_module(void)
 	waitpid(pid, &status, 0);
 }
 
-/* Open the virtio port that QEMU's command line calls @name. */
-static int open_port(const char *name, int flags)
+static int find_port(const char *name, int flags)
 {
 	DIR *dir = opendir("/sys/class/virtio-ports");
 	char path[300], found[64];
@@ -167,6 +168,23 @@ static int open_port(const char *name, int flags)
 	if (dir)
 		closedir(dir);
 	return fd;
+}
+
+/*
+ * Open the virtio port that QEMU's command line calls @name. QEMU tells of its
+ * ports one after the other, and on a busy host not before init runs.
+ */
+static int open_port(const char *name, int flags)
+{
+	int fd, tries;
+
+	for (tries = 0; tries < PORT_SECONDS * 100; tries++) {
+		fd = find_port(name, flags);
+		if (fd >= 0)
+			return fd;
+		usleep(10000);
+	}
+	return -1;
 }
 
 /* The console begins late and does not repeat what was logged before. */
