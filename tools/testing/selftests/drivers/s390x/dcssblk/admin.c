@@ -32,7 +32,7 @@ int store_bytes(const char *attr, const void *data, size_t len)
 {
 	char path[256];
 
-	snprintf(path, sizeof(path), ADMIN_ROOT "%s", attr);
+	snprintf(path, sizeof(path), ROOT "%s", attr);
 	return store_path(path, data, len);
 }
 
@@ -45,7 +45,7 @@ int store_of(const char *segment, const char *attr, const char *text)
 {
 	char path[256];
 
-	snprintf(path, sizeof(path), ADMIN_ROOT "%s/%s", segment, attr);
+	snprintf(path, sizeof(path), ROOT "%s/%s", segment, attr);
 	return store_path(path, text, strlen(text));
 }
 
@@ -53,7 +53,7 @@ int show_of(const char *segment, const char *attr, char *text, size_t len)
 {
 	char path[256];
 
-	snprintf(path, sizeof(path), ADMIN_ROOT "%s/%s", segment, attr);
+	snprintf(path, sizeof(path), ROOT "%s/%s", segment, attr);
 	return get_string(path, text, len) ? errno : 0;
 }
 
@@ -133,7 +133,7 @@ int node_of(const char *segment, char *node, size_t len)
 	char path[256];
 	DIR *dir;
 
-	snprintf(path, sizeof(path), ADMIN_ROOT "%s/block", segment);
+	snprintf(path, sizeof(path), ROOT "%s/block", segment);
 	dir = opendir(path);
 	node[0] = '\0';
 	while (dir && (d = readdir(dir)))
@@ -154,20 +154,6 @@ int dax_is(const char *segment, const char *want)
 	if (!strcmp(text, want))
 		return KSFT_PASS;
 	return wrong("%s/dax is \"%s\", not \"%s\"", segment, text, want);
-}
-
-char *read_whole(const char *path)
-{
-	static char text[1 << 18];
-	FILE *f = fopen(path, "r");
-	size_t n = 0;
-
-	if (f) {
-		n = fread(text, 1, sizeof(text) - 1, f);
-		fclose(f);
-	}
-	text[n] = '\0';
-	return strdup(text);
 }
 
 void news_mark(void)

@@ -8,8 +8,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define ADMIN_ROOT	"/sys/devices/dcssblk/"
-
 /*
  * Each returns 0 or an errno. An attribute is one of the driver's ("add",
  * "remove"), or of a device (segment, "shared").
@@ -36,9 +34,6 @@ int refused(const char *segment, const char *attr, const char *text,
 
 int node_of(const char *segment, char *node, size_t len);
 int dax_is(const char *segment, const char *want);
-
-/* A file in /proc, as long as it may be. The caller frees it. */
-char *read_whole(const char *path);
 
 /* Lines of a part of the kernel ("dcssblk: ") in the log since the mark. */
 #define NEWS_MAX	64

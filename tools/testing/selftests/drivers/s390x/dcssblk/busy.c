@@ -85,6 +85,17 @@ static int splice_page(int pipe_fd, char *map)
 	return KSFT_PASS;
 }
 
+/* A mapping of the file, with a page of it in a new pipe; NULL if that fails. */
+static char *map_in_pipe(int p[2])
+{
+	char *map = map_user_file(PROT_READ);
+
+	if (map && !pipe(p))
+		return splice_page(p[1], map) ? NULL : map;
+	fails("%s", file);
+	return NULL;
+}
+
 static int read_page(int pipe_fd)
 {
 	char *buf = filled(pagesize, 99);
@@ -160,12 +171,10 @@ static int missing_give(struct missing *m, char *data)
 
 static int in_pipe(void)
 {
-	char *map = map_user_file(PROT_READ);
 	int p[2];
+	char *map = map_in_pipe(p);
 
-	if (!map || pipe(p))
-		return fails("%s", file);
-	if (splice_page(p[1], map))
+	if (!map)
 		return KSFT_FAIL;
 	munmap(map, len);
 	return hold() ? KSFT_FAIL : read_page(p[0]);
@@ -192,13 +201,11 @@ static int in_pipe_of_gone(void)
 
 static int in_pipe_of_other(void)
 {
-	char *map = map_user_file(PROT_READ);
-	pid_t pid;
 	int p[2];
+	char *map = map_in_pipe(p);
+	pid_t pid;
 
-	if (!map || pipe(p))
-		return fails("%s", file);
-	if (splice_page(p[1], map))
+	if (!map)
 		return KSFT_FAIL;
 	munmap(map, len);
 	pid = fork_child();
@@ -212,12 +219,10 @@ static int in_pipe_of_other(void)
 /* The mount goes with the mapping, and the page does not. */
 static int in_pipe_lazily(void)
 {
-	char *map = map_user_file(PROT_READ);
 	int p[2];
+	char *map = map_in_pipe(p);
 
-	if (!map || pipe(p))
-		return fails("%s", file);
-	if (splice_page(p[1], map))
+	if (!map)
 		return KSFT_FAIL;
 	if (umount2(mountpoint, MNT_DETACH))
 		return fails("umount -l");
@@ -244,7 +249,7 @@ static ssize_t fly_uring(struct flight *f)
 	if (uring_open(&r))
 		return -1;
 	if (uring_submit(&r, f->write ? IORING_OP_WRITEV : IORING_OP_READV,
-			 IOSQE_ASYNC, f->fd, f->iov, 2))
+			 IOSQE_ASYNC, f->fd, f->iov, 2, 0))
 		return -1;
 	return uring_wait(&r);
 }
@@ -509,7 +514,7 @@ static int uring_read_waits(void)
 	if (uring_open(&r))
 		return skip("io_uring: %s", strerror(errno));
 	if (uring_submit(&r, IORING_OP_READ, 0, p[0], map + pagesize,
-			 pagesize))
+			 pagesize, 0))
 		return fails("submit");
 	if (hold())
 		return KSFT_FAIL;
@@ -535,7 +540,7 @@ static int uring_write_waits(void)
 	if (write(p[1], junk, pagesize) != (ssize_t)pagesize)
 		return fails("write to the pipe");
 	if (uring_submit(&r, IORING_OP_WRITE, 0, p[1], map + pagesize,
-			 pagesize))
+			 pagesize, 0))
 		return fails("submit");
 	if (hold())
 		return KSFT_FAIL;

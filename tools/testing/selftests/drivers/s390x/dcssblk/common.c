@@ -461,6 +461,12 @@ int by_other(struct area *a, int (*fn)(struct area *a, pid_t pid))
 	return child_result(pid);
 }
 
+void need_driver(void)
+{
+	if (access(ROOT "add", W_OK))
+		ksft_exit_skip("no dcssblk driver, or not root\n");
+}
+
 int copy_file(const char *from, const char *to)
 {
 	int in = open(from, O_RDONLY), out;
@@ -566,6 +572,53 @@ long meminfo_kb(const char *field)
 			value = atol(line + n + 1);
 	fclose(f);
 	return value;
+}
+
+/* Free pages on per-CPU lists, megabytes of them, are not in MemFree. */
+long free_kb(void)
+{
+	FILE *f = fopen("/proc/zoneinfo", "r");
+	long count, sum = 0;
+	char line[128];
+
+	sync();
+	put_string("/proc/sys/vm/drop_caches", "3");
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, " count: %ld", &count) == 1)
+			sum += count * (sysconf(_SC_PAGESIZE) / 1024);
+	if (f)
+		fclose(f);
+	return sum + meminfo_kb("MemFree");
+}
+
+/* What is freed later, by RCU or a worker, is waited for. */
+long free_kb_settled(long before, long slack)
+{
+	long now;
+	int i;
+
+	for (i = 0; i < 5; i++) {
+		now = free_kb();
+		if (before - now < slack)
+			break;
+		sleep(1);
+	}
+	return now;
+}
+
+/* A file in /proc, as long as it may be. The caller frees it. */
+char *read_whole(const char *path)
+{
+	static char text[1 << 20];
+	FILE *f = fopen(path, "r");
+	size_t n = 0;
+
+	if (f) {
+		n = fread(text, 1, sizeof(text) - 1, f);
+		fclose(f);
+	}
+	text[n] = '\0';
+	return strdup(text);
 }
 
 /* R, S, D, ... or 0 for a task that is gone. */

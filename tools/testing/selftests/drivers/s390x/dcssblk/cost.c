@@ -17,7 +17,6 @@
 
 #include "../../../kselftest.h"
 #include "dcss.h"
-#include "state.h"
 
 struct times {
 	long long cpu, all;

@@ -17,6 +17,7 @@
 #include <getopt.h>
 
 #include "../../../kselftest.h"
+#include "admin.h"
 #include "dcss.h"
 #include "state.h"
 
@@ -33,7 +34,7 @@ static size_t which;		/* segment that CP refuses */
 
 static int write_attr(const char *attr, const char *text)
 {
-	return store_of(&device, attr, text);
+	return store_of(device.segment[0], attr, text);
 }
 
 static int add(void)
@@ -318,8 +319,7 @@ int main(int argc, char **argv)
 	if (optind + 3 != argc)
 		ksft_exit_fail_msg("usage: %s LIST FSTYPE MOUNTPOINT\n",
 				   argv[0]);
-	if (access(ROOT "add", W_OK))
-		ksft_exit_skip("no dcssblk driver, or not root\n");
+	need_driver();
 	if (refuse(NULL, NULL, 0))
 		ksft_exit_skip("CP cannot be told to refuse: not zvm\n");
 	if (device_learn(&device, argv[optind], argv[optind + 1],

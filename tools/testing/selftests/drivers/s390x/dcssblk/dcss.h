@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#define ROOT		"/sys/devices/dcssblk/"
+
 /* The ways to map a file. A case names those that it makes sense for. */
 #define SHARED_RO	0x01	/* PROT_READ, MAP_SHARED, read */
 #define SHARED_RW	0x02	/* MAP_SHARED, every page written */
@@ -104,6 +106,7 @@ static inline char touch(const char *addr)
 	return __atomic_load_n(addr, __ATOMIC_RELAXED);
 }
 
+void need_driver(void);
 int copy_file(const char *from, const char *to);
 int put_string(const char *path, const char *text);
 int get_string(const char *path, char *text, size_t len);
@@ -111,6 +114,9 @@ unsigned long long pagemap_entry(pid_t pid, uintptr_t addr);
 int iomem_range(const char *segment, unsigned long long *first,
 		unsigned long long *last);
 long meminfo_kb(const char *field);
+long free_kb(void);
+long free_kb_settled(long before, long slack);
+char *read_whole(const char *path);
 int task_state(pid_t tid);
 
 void log_mark(void);

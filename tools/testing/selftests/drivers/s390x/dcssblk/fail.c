@@ -23,6 +23,7 @@
 #include <sys/uio.h>
 
 #include "../../../kselftest.h"
+#include "admin.h"
 #include "dcss.h"
 #include "state.h"
 
@@ -227,8 +228,8 @@ static int unmounted(void)
 	umount(device.mountpoint);
 	if (!umount(device.mountpoint))
 		return wrong("%s was mounted twice", device.block);
-	if (store_of(&device, "shared", "0") ||
-	    store_of(&device, "shared", "1"))
+	if (store_of(device.segment[0], "shared", "0") ||
+	    store_of(device.segment[0], "shared", "1"))
 		return wrong("%s: a page is held", device.list);
 	return KSFT_PASS;
 }
@@ -343,7 +344,7 @@ static bool log_clean(void)
 }
 
 /* After success or failure with @rc: nothing in between, and it works. */
-static int settled(const struct op *op, int rc)
+static int outcome(const struct op *op, int rc)
 {
 	enum where where = rc ? op->from : op->to;
 
@@ -376,7 +377,7 @@ static int fail_at(const struct op *op, unsigned int n, unsigned int *left,
 	*error = op->run();
 	*left = disarm();
 	alarm(0);
-	if (op->clean() || settled(op, *error) || !log_clean())
+	if (op->clean() || outcome(op, *error) || !log_clean())
 		return KSFT_FAIL;
 	return *left && *error ? wrong("fails without a failure") : KSFT_PASS;
 }
@@ -621,8 +622,7 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	pagesize = sysconf(_SC_PAGESIZE);
 	ksft_print_header();
-	if (access(ROOT "add", W_OK))
-		ksft_exit_skip("no dcssblk driver, or not root\n");
+	need_driver();
 	if (knobs_set())
 		ksft_exit_skip("no failslab, fail_page_alloc or debugfs\n");
 	if (device_learn(&device, argv[optind],

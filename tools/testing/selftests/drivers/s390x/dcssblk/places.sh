@@ -314,12 +314,8 @@ gone()
 	step 'iomem, vmalloc, page tables as before' as_before
 }
 
-# The cases
-
-dax()		# dax TITLE LIST HEAD: a device that can be written
+live_and_go()
 {
-	begin "$1"
-	list=$2 head=$3 fstype=ext4 options=
 	if [ "$stock" = 1 ]; then
 		live_stock
 		end_stock
@@ -330,18 +326,20 @@ dax()		# dax TITLE LIST HEAD: a device that can be written
 	end
 }
 
+# The cases
+
+dax()		# dax TITLE LIST HEAD: a device that can be written
+{
+	begin "$1"
+	list=$2 head=$3 fstype=ext4 options=
+	live_and_go
+}
+
 dax_ro()	# dax_ro TITLE LIST FSTYPE: there is a file system with "data"
 {
 	begin "$1"
 	list=$2 head='' fstype=$3 options=ro,
-	if [ "$stock" = 1 ]; then
-		live_stock
-		end_stock
-		return
-	fi
-	live
-	gone && memory
-	end
+	live_and_go
 }
 
 # As dax_ro(), then exclusive for this guest and with a file system of its own,

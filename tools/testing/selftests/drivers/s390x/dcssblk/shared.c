@@ -286,25 +286,6 @@ static int dax_shared(void)
 	return dax_works(is_readonly_type());
 }
 
-/* Free memory, with what is on the lists of CPUs. */
-static long free_kb(void)
-{
-	char line[128];
-	long kb, n;
-	FILE *f;
-
-	sync();
-	put_string("/proc/sys/vm/drop_caches", "3");
-	kb = meminfo_kb("MemFree");
-	f = fopen("/proc/zoneinfo", "r");
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, " count: %ld", &n) == 1)
-			kb += n * (long)pagesize / 1024;
-	if (f)
-		fclose(f);
-	return kb;
-}
-
 static unsigned int nr_lines(const char *path)
 {
 	char *text = read_whole(path), *p;

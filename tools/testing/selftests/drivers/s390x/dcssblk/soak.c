@@ -32,7 +32,6 @@
 #include "dcss.h"
 #include "uring.h"
 
-#define ROOT		"/sys/devices/dcssblk/"
 #define LIFE		16		/* rounds from add to remove */
 #define MAX_DEVICES	12
 #define FILES		5
@@ -884,6 +883,15 @@ static void fill_disk(struct worker *w, size_t len)
 		bad("O_DIRECT write to the disk");
 }
 
+/* What the mapping is to have when it has been read from the disk. */
+static void view_for_disk(struct worker *w, struct view *v)
+{
+	view_of(w, v, PROT_READ | PROT_WRITE, MAP_SHARED);
+	no_tail(v);
+	fill_disk(w, v->len);
+	memcpy(v->want, w->buf, v->used);
+}
+
 static void op_direct_in(struct worker *w)
 {
 	off_t at = my_id * DISK_PART;
@@ -891,34 +899,18 @@ static void op_direct_in(struct worker *w)
 
 	if (w->disk < 0)
 		return;
-	view_of(w, &v, PROT_READ | PROT_WRITE, MAP_SHARED);
-	no_tail(&v);
-	fill_disk(w, v.len);
-	memcpy(v.want, w->buf, v.used);
+	view_for_disk(w, &v);
 	if (pread(w->disk, v.map, v.len, at) != (ssize_t)v.len)
 		bad("O_DIRECT read into the mapping");
 	check_view(&v);
 	close_view(&v);
 }
 
-/* As uring_submit(), to this process' part of the disk; at times by a worker. */
+/* To this process' part of the disk; at times by a worker of the kernel. */
 static void disk_submit(struct worker *w, int op, void *buf, size_t len)
 {
-	struct uring *r = &w->ring;
-	unsigned int *tail = r->sq + r->p.sq_off.tail;
-	unsigned int *array = r->sq + r->p.sq_off.array;
-	unsigned int n = *tail & (r->p.sq_entries - 1);
-
-	memset(&r->sqe[n], 0, sizeof(r->sqe[n]));
-	r->sqe[n].opcode = op;
-	r->sqe[n].flags = one_in(4) ? IOSQE_ASYNC : 0;
-	r->sqe[n].fd = w->disk;
-	r->sqe[n].addr = (uintptr_t)buf;
-	r->sqe[n].len = len;
-	r->sqe[n].off = my_id * DISK_PART;
-	array[n] = n;
-	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
-	if (syscall(__NR_io_uring_enter, r->fd, 1, 0, 0, NULL, 0) != 1)
+	if (uring_submit(&w->ring, op, one_in(4) ? IOSQE_ASYNC : 0, w->disk,
+			 buf, len, my_id * DISK_PART))
 		bad("io_uring_enter");
 }
 
@@ -971,10 +963,7 @@ static void op_uring_in(struct worker *w)
 
 	if (w->disk < 0)
 		return;
-	view_of(w, &v, PROT_READ | PROT_WRITE, MAP_SHARED);
-	no_tail(&v);
-	fill_disk(w, v.len);
-	memcpy(v.want, w->buf, v.used);
+	view_for_disk(w, &v);
 	trace("io_uring in");
 	disk_submit(w, IORING_OP_READ, v.map, v.len);
 	gone = go_away(&v);
@@ -2117,29 +2106,13 @@ static void run_parts(unsigned int lives, unsigned int from)
  * As before
  */
 
-static char *read_file(const char *path)
-{
-	size_t len = 0, room = 1 << 20;
-	char *text = malloc(room);
-	FILE *f = fopen(path, "r");
-
-	if (!text)
-		ksft_exit_fail_msg("no memory\n");
-	if (f) {
-		len = fread(text, 1, room - 1, f);
-		fclose(f);
-	}
-	text[len] = '\0';
-	return text;
-}
-
 /*
  * Addresses are hashed, and in the order of what was free. What is unpurged is
  * free, too.
  */
 static char *vmalloc_lines(void)
 {
-	char *all = read_file("/proc/vmallocinfo"), *to = all, *line, *end;
+	char *all = read_whole("/proc/vmallocinfo"), *to = all, *line, *end;
 	char *text;
 	size_t n;
 
@@ -2160,32 +2133,12 @@ static char *vmalloc_lines(void)
 /* What the kernel maps outside of vmalloc, stacks and modules. */
 static char *page_tables(void)
 {
-	char *all = read_file("/sys/kernel/debug/kernel_page_tables");
+	char *all = read_whole("/sys/kernel/debug/kernel_page_tables");
 	char *end = strstr(all, "---[ vmemmap Area End");
 
 	if (end)
 		*end = '\0';
 	return all;
-}
-
-static long free_kb(void)
-{
-	char line[128], word[64];
-	long sum = 0, n;
-	FILE *f;
-
-	sync();
-	put_string("/proc/sys/vm/drop_caches", "3");
-	sum = meminfo_kb("MemFree");
-	/* Free pages on per-CPU lists are not in MemFree. */
-	f = fopen("/proc/zoneinfo", "r");
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, " %63[a-z]: %ld", word, &n) == 2 &&
-		    !strcmp(word, "count"))
-			sum += n * 4;
-	if (f)
-		fclose(f);
-	return sum;
 }
 
 static struct {
@@ -2216,7 +2169,7 @@ static void remember(void)
 		free(before.tables);
 		before.tables = text;
 	}
-	before.iomem = read_file("/proc/iomem");
+	before.iomem = read_whole("/proc/iomem");
 	before.vmalloc = vmalloc_lines();
 	before.free = free_kb();
 }
@@ -2280,15 +2233,8 @@ static void as_before(const char *what, const char *was, char *is)
  */
 static void memory_as_before(void)
 {
-	long now = 0;
-	int i;
+	long now = free_kb_settled(before.free, 1024);
 
-	for (i = 0; i < 10; i++) {
-		now = free_kb();
-		if (before.free - now < 1024)
-			break;
-		usleep(500000);
-	}
 	ksft_print_msg("free: %ld kB, %ld kB afterwards\n", before.free, now);
 	ksft_test_result(before.free - now < 1024, "memory as before\n");
 }
@@ -2501,8 +2447,7 @@ int main(int argc, char **argv)
 
 	pagesize = sysconf(_SC_PAGESIZE);
 	ksft_print_header();
-	if (access(ROOT "add", W_OK))
-		ksft_exit_skip("no dcssblk driver, or not root\n");
+	need_driver();
 	parse(argc, argv);
 	make_shared();
 	ksft_set_plan((o.worker ? 1 : nr_workers + 2) + 5);
@@ -2525,7 +2470,7 @@ int main(int argc, char **argv)
 		ksft_exit_fail_msg("a process hangs\n");
 	sweep();
 	ksft_test_result(all_removed(), "all devices removed\n");
-	as_before("/proc/iomem", before.iomem, read_file("/proc/iomem"));
+	as_before("/proc/iomem", before.iomem, read_whole("/proc/iomem"));
 	as_before("/proc/vmallocinfo", before.vmalloc, vmalloc_lines());
 	as_before("kernel page tables", before.tables, page_tables());
 	memory_as_before();

@@ -10,6 +10,7 @@
 #include <asm/vmcp.h>
 
 #include "../../../kselftest.h"
+#include "admin.h"
 #include "dcss.h"
 #include "state.h"
 
@@ -43,28 +44,6 @@ int open_attr(const struct dcss_device *dev, const char *attr)
 	snprintf(path, sizeof(path), ROOT "%s%s%s", dev ? dev->segment[0] : "",
 		 dev ? "/" : "", attr);
 	return open(path, O_WRONLY);
-}
-
-/* 0 or an errno. */
-static int store_in(int fd, const char *text)
-{
-	int rc;
-
-	if (fd < 0)
-		return errno;
-	rc = write(fd, text, strlen(text)) < 0 ? errno : 0;
-	close(fd);
-	return rc;
-}
-
-int store(const char *attr, const char *text)
-{
-	return store_in(open_attr(NULL, attr), text);
-}
-
-int store_of(const struct dcss_device *dev, const char *attr, const char *text)
-{
-	return store_in(open_attr(dev, attr), text);
 }
 
 /* The entries of a directory that begin like @prefix. */
@@ -267,7 +246,7 @@ int device_go(const struct dcss_device *dev, enum where where)
 	} else {
 		rc = there ? 0 : store("add", dev->list);
 		if (!rc)
-			rc = store_of(dev, "shared",
+			rc = store_of(dev->segment[0], "shared",
 				      where == SHARED_MODE ? "1" : "0");
 	}
 	if (rc)
@@ -489,36 +468,4 @@ int device_learn(struct dcss_device *dev, const char *list, const char *fstype,
 		dev->tables[order[i]] = look_at_tables();
 	}
 	return KSFT_PASS;
-}
-
-/* Free pages on per-CPU lists, megabytes of them, are not in MemFree. */
-long free_kb(void)
-{
-	FILE *f = fopen("/proc/zoneinfo", "r");
-	long count, sum = 0;
-	char line[128];
-
-	sync();
-	put_string("/proc/sys/vm/drop_caches", "3");
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, " count: %ld", &count) == 1)
-			sum += count * (sysconf(_SC_PAGESIZE) / 1024);
-	if (f)
-		fclose(f);
-	return sum + meminfo_kb("MemFree");
-}
-
-/* What is freed later, by RCU or a worker, is waited for. */
-long free_kb_settled(long before, long slack)
-{
-	long now;
-	int i;
-
-	for (i = 0; i < 5; i++) {
-		now = free_kb();
-		if (before - now < slack)
-			break;
-		sleep(1);
-	}
-	return now;
 }

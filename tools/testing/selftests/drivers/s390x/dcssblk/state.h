@@ -10,7 +10,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define ROOT		"/sys/devices/dcssblk/"
 #define MAX_SEGMENTS	8
 
 /* States of a device. Unlike the others, BROKEN is no place to go. */
@@ -51,15 +50,10 @@ int device_reads(const struct dcss_device *dev);
 int device_works(const struct dcss_device *dev);
 bool device_has_dax(const struct dcss_device *dev);
 
-int store(const char *attr, const char *text);
-int store_of(const struct dcss_device *dev, const char *attr, const char *text);
 int open_attr(const struct dcss_device *dev, const char *attr);
 
 void log_begin(void);
 void log_count(const char *word, const char *other, const char *third,
 	       unsigned int *both, unsigned int *last);
-
-long free_kb(void);
-long free_kb_settled(long before, long slack);
 
 #endif

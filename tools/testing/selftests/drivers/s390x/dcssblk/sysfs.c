@@ -169,7 +169,7 @@ static bool needs_line(const struct input *in, int rc)
  */
 static bool log_says(const struct input *in, const char *text, int rc)
 {
-	int nr = rc == EINVAL && strstr(in->text, "s:%s") ? 2 : 1;
+	unsigned int nr = rc == EINVAL && strstr(in->text, "s:%s") ? 2 : 1;
 	static struct news news;
 	char name[16];
 	bool good;
@@ -314,7 +314,7 @@ static bool has_mode(const char *attr, mode_t mode)
 	char path[128];
 	struct stat st;
 
-	snprintf(path, sizeof(path), ADMIN_ROOT "%s/%s", chain, attr);
+	snprintf(path, sizeof(path), ROOT "%s/%s", chain, attr);
 	if (stat(path, &st) || (st.st_mode & 07777) != mode)
 		wrong("%s has mode %o", attr, st.st_mode & 07777);
 	return (st.st_mode & 07777) == mode;
@@ -325,7 +325,7 @@ static bool seglist_is(const char *want)
 	char path[128], *text;
 	bool same;
 
-	snprintf(path, sizeof(path), ADMIN_ROOT "%s/seglist", chain);
+	snprintf(path, sizeof(path), ROOT "%s/seglist", chain);
 	text = read_whole(path);
 	same = !strcmp(text, want);
 	if (!same)
@@ -419,8 +419,7 @@ int main(int argc, char **argv)
 
 	parse(argc, argv);
 	ksft_print_header();
-	if (access(ADMIN_ROOT "add", W_OK))
-		ksft_exit_skip("no dcssblk driver, or not root\n");
+	need_driver();
 	ksft_set_plan(ARRAY_SIZE(inputs) + ARRAY_SIZE(large) + 2 + 2 + 4 +
 		      (chain ? CHAIN_TESTS : 0));
 	try_empty("add");

@@ -55,7 +55,7 @@ static inline int uring_register(struct uring *r, void *buf, size_t len)
 
 /* Hand one request over, and do not wait for it. */
 static inline int uring_submit(struct uring *r, int op, int flags, int fd,
-			       void *buf, size_t len)
+			       void *buf, size_t len, off_t off)
 {
 	unsigned int *tail = r->sq + r->p.sq_off.tail;
 	unsigned int *array = r->sq + r->p.sq_off.array;
@@ -67,6 +67,7 @@ static inline int uring_submit(struct uring *r, int op, int flags, int fd,
 	r->sqe[n].fd = fd;
 	r->sqe[n].addr = (uintptr_t)buf;
 	r->sqe[n].len = len;
+	r->sqe[n].off = off;
 	array[n] = n;
 	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
 	if (syscall(__NR_io_uring_enter, r->fd, 1, 0, 0, NULL, 0) != 1)
@@ -93,7 +94,7 @@ static inline int uring_wait(struct uring *r)
 static inline int uring_do(struct uring *r, int op, int fd, void *buf,
 			   size_t len)
 {
-	int rc = uring_submit(r, op, 0, fd, buf, len);
+	int rc = uring_submit(r, op, 0, fd, buf, len, 0);
 
 	return rc ? rc : uring_wait(r);
 }
