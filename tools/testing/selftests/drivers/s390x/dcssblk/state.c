@@ -77,10 +77,12 @@ static void show_file(FILE *out, const char *path, const char *word)
 	fclose(in);
 }
 
+#define TABLES "/sys/kernel/debug/kernel_page_tables"
+
 /* From @first to @last of the kernel's page tables. */
 static void show_tables(FILE *out, const char *first, const char *last)
 {
-	FILE *in = fopen("/sys/kernel/debug/kernel_page_tables", "r");
+	FILE *in = fopen(TABLES, "r");
 	bool inside = false;
 	char line[512];
 
@@ -94,6 +96,19 @@ static void show_tables(FILE *out, const char *first, const char *last)
 			break;
 	}
 	fclose(in);
+}
+
+bool kernel_has_kasan(void)
+{
+	FILE *in = fopen(TABLES, "r");
+	bool found = false;
+	char line[512];
+
+	while (in && !found && fgets(line, sizeof(line), in))
+		found = strstr(line, "Kasan Shadow");
+	if (in)
+		fclose(in);
+	return found;
 }
 
 /*

@@ -36,6 +36,7 @@ struct dcss_device {
 	char *tables[NR_STATES];	/* in the kernel's page tables */
 };
 
+bool kernel_has_kasan(void);
 int cp_command(const char *command, char *answer, size_t len);
 
 int device_learn(struct dcss_device *dev, const char *list, const char *fstype,
