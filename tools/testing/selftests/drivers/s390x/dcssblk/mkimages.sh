@@ -132,7 +132,8 @@ for name in lsw lew lsr ler lsc; do
 	image $name 1 mkfs.ext2 -q -b 4096 -d "$root" "$out/$name.img"
 done
 image one 2 mkfs.ext2 -q -b 4096 -d "$root" "$out/one.img"
-image chain 3 mkfs.ext2 -q -b 4096 -d "$root" "$out/chain.img"
+# Not quite 3 MiB: the last of its segments ends inside a megabyte.
+image chain 0 mkfs.ext2 -q -b 4096 -d "$root" "$out/chain.img" 3040K
 for i in 0 1 2; do
 	dd if="$out/chain.img" of="$out/chain$i.img" bs=1M skip=$i count=1 \
 		2>/dev/null
@@ -160,7 +161,7 @@ BADAPART,SN,61600-617FF
 ONE,SW,6FF00-700FF,$out/one.img
 CHAIN0,SW,70200-702FF,$out/chain0.img
 CHAIN1,SW,70300-703FF,$out/chain1.img
-CHAIN2,SW,70400-704FF,$out/chain2.img
+CHAIN2,SW,70400-704F7,$out/chain2.img
 LSW,SW,70600-706FF,$out/lsw.img
 LEW,EW,70800-708FF,$out/lew.img
 LSR,SR,70A00-70AFF,$out/lsr.img

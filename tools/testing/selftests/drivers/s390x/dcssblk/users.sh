@@ -3,13 +3,15 @@
 #
 # A segment that another driver uses as well: a device of it has no DAX and
 # works as a block device, keeps its access mode, and leaves the segment loaded.
-# Where dcssblk is first and has DAX, the other one has to do without.
+# Where dcssblk is first and has DAX, the other one has to do without. The same
+# where guest storage is in the last megabyte of a segment, behind its end.
 #
 #	FSTYPE FIRST:...:LAST MOUNTPOINT
 #
 # None of the segments is loaded. They make one device with a file system that
-# has a file "data", and are of a type that can be written to. The other driver
-# is test_modules/dcss_user.ko, which has to be where modprobe finds it.
+# has a file "data", are of a type that can be written to, and the last of them
+# ends inside a megabyte. The other driver is test_modules/dcss_user.ko, which
+# has to be where modprobe finds it.
 #
 # The result is KTAP.
 set -u
@@ -60,6 +62,15 @@ store()		# store TEXT ATTRIBUTE, in a shell of its own for its message
 loaded()	# loaded NAME: at CP, as far as the kernel knows
 {
 	grep -q " $1 *(DCSS)" /proc/iomem
+}
+
+# The address behind the last segment, if that is inside a megabyte.
+rest()
+{
+	end=$(sed -n "s/^[0-9a-f]*-\([0-9a-f]*\) : $last *(DCSS).*/\1/p" \
+		/proc/iomem)
+	[ "$end" ] && [ $(((0x$end + 1) % 0x100000)) != 0 ] &&
+		printf '0x%x\n' $((0x$end + 1))
 }
 
 device()
@@ -119,8 +130,18 @@ result $? "the other driver goes"
 
 store "$list" $root/add && [ "$(cat "$attr/dax")" = on ] &&
 	store 0 "$attr/shared" && store 1 "$attr/shared" &&
+	[ "$(data dax)" = "$want" ] && rest=$(rest)
+result $? "alone again: DAX, and both access modes, and ends inside a megabyte"
+store "$first" $root/remove && insmod "$module" storage="$rest" &&
+	store "$list" $root/add &&
+	[ "$(cat "$attr/dax")" = "off: guest storage in the same megabyte" ]
+result $? "guest storage behind it: no DAX, and why"
+no_dax && [ "$(data)" = "$want" ]
+result $? "a block device it is"
+store "$first" $root/remove && rmmod dcss_user &&
+	store "$list" $root/add && [ "$(cat "$attr/dax")" = on ] &&
 	[ "$(data dax)" = "$want" ] && store "$first" $root/remove
-result $? "alone again: DAX, and both access modes"
+result $? "no storage there: DAX"
 [ "$(cat /proc/iomem)" = "$iomem" ]
 result $? "/proc/iomem as before"
 complaints >"$tmp"

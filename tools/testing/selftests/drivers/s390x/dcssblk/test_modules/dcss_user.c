@@ -1,27 +1,50 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Another driver that uses a DCSS: as long as this module is loaded it has
- * the segment loaded, in shared mode, as monreader would.
+ * Somebody else who is where a DCSS is, as long as this module is loaded:
+ * another driver that has a segment loaded in shared mode, as monreader would;
+ * or guest storage, as CP would never put it next to a segment: a page that the
+ * kernel takes for some.
  */
+#include <linux/ioport.h>
 #include <linux/module.h>
 #include <asm/extmem.h>
 
 static char segment[9];
 module_param_string(segment, segment, sizeof(segment), 0444);
-MODULE_PARM_DESC(segment, "name of the segment");
+MODULE_PARM_DESC(segment, "name of a segment to load");
+
+static unsigned long storage;
+module_param(storage, ulong, 0444);
+MODULE_PARM_DESC(storage, "address of a page that is to be guest storage");
+
+static struct resource ram = {
+	.name = "System RAM",
+	.flags = IORESOURCE_SYSTEM_RAM | IORESOURCE_BUSY,
+};
 
 static int __init dcss_user_init(void)
 {
 	unsigned long start, end;
-	int rc;
+	int rc = 0;
 
-	rc = segment_load(segment, SEGMENT_SHARED, &start, &end);
-	return rc < 0 ? rc : 0;
+	if (*segment)
+		rc = segment_load(segment, SEGMENT_SHARED, &start, &end);
+	if (rc < 0 || !storage)
+		return min(rc, 0);
+	ram.start = storage;
+	ram.end = storage + PAGE_SIZE - 1;
+	rc = request_resource(&iomem_resource, &ram);
+	if (rc && *segment)
+		segment_unload(segment);
+	return rc;
 }
 
 static void __exit dcss_user_exit(void)
 {
-	segment_unload(segment);
+	if (storage)
+		release_resource(&ram);
+	if (*segment)
+		segment_unload(segment);
 }
 
 module_init(dcss_user_init);
