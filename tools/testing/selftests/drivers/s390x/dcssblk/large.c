@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 
 #include "../../../kselftest.h"
 #include "dcss.h"
@@ -836,6 +837,78 @@ static int map_sync(struct area *a)
 	return own_close(&o, rc);
 }
 
+/* What a function at @addr returns; minus a signal if it cannot be called. */
+static int call(const void *addr)
+{
+	pid_t pid = fork_child();
+	int status;
+
+	if (!pid) {
+		signal(SIGSEGV, SIG_DFL);
+		_exit(((int (*)(void))addr)());
+	}
+	if (waitpid(pid, &status, 0) != pid)
+		return -SIGABRT;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+static int calls(const char *what, const char *addr, int want)
+{
+	int rc = call(addr);
+
+	return rc == want ? KSFT_PASS :
+	       wrong("%s: %d instead of %d", what, rc, want);
+}
+
+static int protect(struct own *o, size_t at, size_t len, int prot)
+{
+	return mprotect(o->map + at, len, prot) ? fails("mprotect") : KSFT_PASS;
+}
+
+/* Text, as the loader maps it. Some machines execute whatever is readable. */
+static int text(struct own *o)
+{
+	static const char code[] = "\xa7\x29\x00\x2a"	/* lghi %r2,42 */
+				   "\x07\xfe";		/* br %r14 */
+	size_t at = middle(), next = at + pagesize;
+	int never = 42;
+
+	if (pwrite(o->fd, code, sizeof(code), at) != sizeof(code) ||
+	    pwrite(o->fd, code, sizeof(code), next) != sizeof(code))
+		return fails("%s", o->path);
+	if (protect(o, 0, o->len, PROT_READ | PROT_EXEC))
+		return KSFT_FAIL;
+	if (((int (*)(void))(o->map + at))() != 42)
+		return wrong("the text returns something else");
+	if (mapped_large("text", o->map, o->len, 1))
+		return KSFT_FAIL;
+	memcpy(o->data, code, sizeof(code));
+	if (call(o->data) < 0)
+		never = -SIGSEGV;
+	if (protect(o, largesize, largesize, PROT_READ) ||
+	    calls("not executable", o->map + at, never) ||
+	    protect(o, largesize, largesize, PROT_READ | PROT_EXEC) ||
+	    mapped_large("text again", o->map, o->len, 1) ||
+	    calls("executable again", o->map + at, 42))
+		return KSFT_FAIL;
+	if (protect(o, at, pagesize, PROT_READ) ||
+	    calls("page not executable", o->map + at, never) ||
+	    calls("next to it", o->map + next, 42) ||
+	    mapped_large("a page of it", o->map, o->len, 0))
+		return KSFT_FAIL;
+	return never < 0 ? KSFT_PASS : skip("what can be read is executed");
+}
+
+static int execute(struct area *a)
+{
+	struct own o = { };
+
+	(void)a;
+	if (own_open(&o, "text", MAP_SHARED))
+		return own_close(&o, KSFT_FAIL);
+	return own_close(&o, text(&o));
+}
+
 /* The system call and the mapping see the same storage. */
 static int read_write(struct area *a)
 {
@@ -921,6 +994,8 @@ static const struct dcss_case cases[] = {
 	/* Code for page cache that takes a devmap entry for its own. */
 	{ "MADV_COLD, MADV_PAGEOUT, mincore", reclaim, BOTH, ANY, 0 },
 	{ "MAP_SYNC", map_sync, 0, 1, OWN },
+	/* No-execute is another bit of the entry, and of those it is split to. */
+	{ "program text", execute, 0, 1, OWN },
 };
 
 int main(int argc, char **argv)
