@@ -339,7 +339,7 @@ static int diag64_load(struct zvm *vm, const char *name, enum seg_load how, uint
 		return diag64_failed(ry, rc);
 	if (!seg)
 		return diag64_failed(ry, RC_NO_SEGMENT);
-	if (zvm_is_storage(vm, seg_start(seg), seg_end(seg)))
+	if (zvm_find_storage(vm, seg_start(seg), seg_end(seg)))
 		return diag64_failed(ry, RC_OVERLAP);
 	purge_overlaid(vm, seg);
 	seg->load = how;
@@ -726,7 +726,7 @@ static int saveseg_refused(struct command *cmd, struct segment *seg, const char 
 	if (!has_saved_pages(seg))
 		return message(cmd, "NSS", 442, "No page of this segment can be saved: ", name);
 	if (!(loaded && same_ranges(loaded, seg)) &&
-	    !zvm_is_storage(cmd->vm, seg_start(seg), seg_end(seg)))
+	    !zvm_find_storage(cmd->vm, seg_start(seg), seg_end(seg)))
 		return message(cmd, "NSS", 443, "Storage is not addressable for saved segment ",
 			       name);
 	return injected(cmd->vm, CP_SAVESEG, name);

@@ -260,7 +260,7 @@ static void check_segment(struct segment *seg)
 	/* The pages of one that is not loaded may be another one's, or storage. */
 	if (seg->class == 'S' ||
 	    (seg->load == SEG_PURGED && (seg_find_loaded(&vm, seg->name) ||
-					 zvm_is_storage(&vm, seg_start(seg), seg_end(seg)))))
+					 zvm_find_storage(&vm, seg_start(seg), seg_end(seg)))))
 		return;
 	for (i = 0; i < seg->nr_ranges; i++) {
 		const struct seg_range *range = &seg->range[i];
@@ -697,16 +697,6 @@ static void start(unsigned int vcpu, void *data)
 	pthread_mutex_unlock(&cp_lock);
 }
 
-static const struct extent *find_extent(uint64_t addr)
-{
-	unsigned int i;
-
-	for (i = 0; i < vm.nr_extents; i++)
-		if (vm.extent[i].first <= addr && addr <= vm.extent[i].last)
-			return &vm.extent[i];
-	return NULL;
-}
-
 /*
  * Memory that is neither storage nor segment has to be untouched: holes. The
  * host walks over what it is not asked to skip, a page at a time.
@@ -717,7 +707,7 @@ static void check_nowhere(void)
 	off_t data = 0;
 
 	while (ram_fd >= 0 && (data = lseek(ram_fd, data, SEEK_DATA)) >= 0) {
-		extent = find_extent(data);
+		extent = zvm_find_storage(&vm, data, data);
 		if (extent) {
 			data = extent->last + 1;
 			continue;

@@ -309,7 +309,7 @@ int seg_check_conflicts(const struct zvm *vm, const struct segment *seg, char *e
 {
 	const struct segment *other;
 
-	if (zvm_is_storage(vm, seg_start(seg), seg_end(seg)))
+	if (zvm_find_storage(vm, seg_start(seg), seg_end(seg)))
 		return fail("segment %s overlaps the guest's storage", seg->name);
 	for (other = vm->segments; other; other = other->next) {
 		if (!strcmp(seg->name, other->name))
@@ -491,19 +491,21 @@ int zvm_parse_storage(struct zvm *vm, const char *text, char *err, size_t errlen
 }
 
 /**
- * zvm_is_storage() - does any byte of a range belong to guest storage?
+ * zvm_find_storage() - the guest storage that a range overlaps
  * @vm: virtual machine
  * @first: address of the first byte
  * @last: address of the last byte
+ *
+ * Return: the first extent of storage with a byte of the range, or NULL.
  */
-bool zvm_is_storage(const struct zvm *vm, uint64_t first, uint64_t last)
+const struct extent *zvm_find_storage(const struct zvm *vm, uint64_t first, uint64_t last)
 {
 	unsigned int i;
 
 	for (i = 0; i < vm->nr_extents; i++)
 		if (first <= vm->extent[i].last && vm->extent[i].first <= last)
-			return true;
-	return false;
+			return &vm->extent[i];
+	return NULL;
 }
 
 /**

@@ -152,7 +152,7 @@ struct segment *seg_find_loaded(const struct zvm *vm, const char *name);
 uint64_t seg_start(const struct segment *seg);
 uint64_t seg_end(const struct segment *seg);
 int zvm_parse_storage(struct zvm *vm, const char *text, char *err, size_t errlen);
-bool zvm_is_storage(const struct zvm *vm, uint64_t first, uint64_t last);
+const struct extent *zvm_find_storage(const struct zvm *vm, uint64_t first, uint64_t last);
 int zvm_configure(struct zvm *vm, const char *key, const char *value, char *err, size_t errlen);
 
 /* cp.c */
