@@ -35,7 +35,7 @@ NEW_FILES = $(shell scripts/series adds $(BASE))
 all: $(B)/stock/bzImage $(B)/patched/bzImage rig selftests ## build, boot, mount a DCSS with -o dax, show what works
 	@scripts/show $(B) $(BASE)
 
-ifneq ($(DEBUG),)
+ifeq ($(DEBUG),1)
 check: $(B)/debug/bzImage rig selftests
 	@scripts/check $(B) $(BASE) dcssblk-debug admin-debug soak-debug
 else
