@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What soak.c leaves has to be what was there before. */
+#include <sys/mount.h>
+
+#include "../../../kselftest.h"
+#include "dcss.h"
+#include "soak.h"
+
+/*
+ * Addresses are hashed, and in the order of what was free. What is unpurged is
+ * free, too.
+ */
+static char *vmalloc_lines(void)
+{
+	char *all = read_whole("/proc/vmallocinfo"), *to = all, *line, *end;
+	char *text;
+	size_t n;
+
+	for (line = all; *line; line = end) {
+		end = line + strcspn(line, "\n");
+		end += *end == '\n';
+		text = memchr(line, ' ', end - line);
+		if (!text || memmem(text, end - text, "unpurged", 8))
+			continue;
+		n = end - text;
+		memmove(to, text, n);
+		to += n;
+	}
+	*to = '\0';
+	return all;
+}
+
+/* What the kernel maps outside of vmalloc, stacks and modules. */
+static char *page_tables(void)
+{
+	char *all = read_whole("/sys/kernel/debug/kernel_page_tables");
+	char *end = strstr(all, "---[ vmemmap Area End");
+
+	if (end)
+		*end = '\0';
+	return all;
+}
+
+static struct {
+	char *iomem, *vmalloc, *tables;
+	long free;
+} before;
+
+/*
+ * Each device once, for what the kernel keeps after the first time; then until
+ * nothing moves that the boot has left to be freed.
+ */
+void remember(void)
+{
+	char *text;
+	int i;
+
+	for (i = 0; i < nr_workers; i++)
+		if (put_string(ROOT "add", workers[i].segments) ||
+		    put_string(ROOT "remove", workers[i].name))
+			ksft_exit_fail_msg("%s: %s\n", workers[i].name,
+					   strerror(errno));
+	before.tables = page_tables();
+	for (i = 0; i < 20; i++) {
+		usleep(200000);
+		text = page_tables();
+		if (!strcmp(text, before.tables))
+			break;
+		free(before.tables);
+		before.tables = text;
+	}
+	before.iomem = read_whole("/proc/iomem");
+	before.vmalloc = vmalloc_lines();
+	before.free = free_kb();
+}
+
+static int compare_lines(const void *a, const void *b)
+{
+	return strcmp(*(char **)a, *(char **)b);
+}
+
+static size_t split_lines(char *text, char **lines, size_t max)
+{
+	size_t n = 0;
+	char *p;
+
+	for (p = strtok(text, "\n"); p && n < max; p = strtok(NULL, "\n"))
+		lines[n++] = p;
+	return n;
+}
+
+/* The same lines, in any order; shows those that are in one only. */
+static bool same_lines(const char *what, const char *was, const char *is)
+{
+	static char *a[8192], *b[8192];
+	char *x = strdup(was), *y = strdup(is);
+	size_t i = 0, j = 0, n, m;
+	bool good = true;
+	int c;
+
+	n = split_lines(x, a, ARRAY_SIZE(a));
+	m = split_lines(y, b, ARRAY_SIZE(b));
+	qsort(a, n, sizeof(*a), compare_lines);
+	qsort(b, m, sizeof(*b), compare_lines);
+	while (i < n || j < m) {
+		c = i == n ? 1 : j == m ? -1 : strcmp(a[i], b[j]);
+		if (c)
+			ksft_print_msg("%s: %s: %s\n", what,
+				       c < 0 ? "before" : "now",
+				       c < 0 ? a[i] : b[j]);
+		good &= !c;
+		i += c <= 0;
+		j += c >= 0;
+	}
+	free(x);
+	free(y);
+	return good;
+}
+
+static void as_before(const char *what, const char *was, char *is)
+{
+	if (!*was)
+		ksft_test_result_skip("%s cannot be read\n", what);
+	else
+		ksft_test_result(same_lines(what, was, is),
+				 "%s as before\n", what);
+	free(is);
+}
+
+/*
+ * A part of a megabyte goes to slabs in use and to what is freed later. A
+ * memmap that is not given back is 256 KiB and more, once for each life.
+ */
+static void memory_as_before(void)
+{
+	long now = free_kb_settled(before.free, 1024);
+
+	ksft_print_msg("free: %ld kB, %ld kB afterwards\n", before.free, now);
+	ksft_test_result(before.free - now < 1024, "memory as before\n");
+}
+
+static bool all_removed(void)
+{
+	char path[128];
+	bool none = true;
+	int i;
+
+	for (i = 0; i < nr_workers; i++) {
+		snprintf(path, sizeof(path), ROOT "%s", workers[i].name);
+		if (!access(path, F_OK)) {
+			ksft_print_msg("%s is left\n", path);
+			none = false;
+		}
+	}
+	return none;
+}
+
+/* After a failure: leave as little as possible. */
+void sweep(void)
+{
+	int i;
+
+	for (i = 0; i < nr_workers; i++) {
+		if (shm->failed) {
+			umount2(workers[i].mnt, MNT_DETACH);
+			put_string(ROOT "remove", workers[i].name);
+		}
+		rmdir(workers[i].mnt);
+	}
+	rmdir(o.dir);
+}
+
+/* NR_STATE_TESTS results. */
+void show_state(void)
+{
+	ksft_test_result(all_removed(), "all devices removed\n");
+	as_before("/proc/iomem", before.iomem, read_whole("/proc/iomem"));
+	as_before("/proc/vmallocinfo", before.vmalloc, vmalloc_lines());
+	as_before("kernel page tables", before.tables, page_tables());
+	memory_as_before();
+}
