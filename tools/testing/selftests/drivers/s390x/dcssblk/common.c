@@ -384,8 +384,8 @@ long faults(void)
 	return usage.ru_minflt;
 }
 
-/* How many large pages are in the page table; -1 if this kernel cannot tell. */
-static long large_pages(const char *map, size_t len)
+/* How much of it is mapped by large pages; -1 if this kernel cannot tell. */
+long large_bytes(const char *map, size_t len)
 {
 	struct scan_region regions[64];
 	struct scan_arg arg = {
@@ -406,17 +406,18 @@ static long large_pages(const char *map, size_t len)
 	close(fd);
 	for (i = 0; i < n; i++)
 		bytes += regions[i].end - regions[i].start;
-	return n < 0 ? -1 : (long)(bytes / largesize);
+	return n < 0 ? -1 : (long)bytes;
 }
 
 /* That many large pages, neither less nor more, are in the page table. */
 int mapped_large(const char *what, const char *map, size_t len, size_t nr)
 {
-	long found = opt.large ? large_pages(map, len) : -1;
+	long found = opt.large ? large_bytes(map, len) : -1;
 
-	if (found < 0 || found == (long)nr)
+	if (found < 0 || found == (long)(nr * largesize))
 		return KSFT_PASS;
-	return wrong("%s: %ld large pages mapped, not %zu", what, found, nr);
+	return wrong("%s: %ld large pages mapped, not %zu", what,
+		     found / (long)largesize, nr);
 }
 
 /* A child that does not survive its parent. */

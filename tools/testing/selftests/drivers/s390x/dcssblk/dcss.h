@@ -94,6 +94,7 @@ int open_other(const char *dir, const char *name, const char *data, size_t len,
 char *large_place(size_t len);
 char *map_file(int fd, size_t len, int prot, int flags);
 long faults(void);
+long large_bytes(const char *map, size_t len);
 int mapped_large(const char *what, const char *map, size_t len, size_t nr);
 bool own_page(const struct area *a, size_t off);
 int by_other(struct area *a, int (*fn)(struct area *a, pid_t pid));

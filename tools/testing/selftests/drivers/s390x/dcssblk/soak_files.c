@@ -607,7 +607,6 @@ static void op_whole(struct worker *w)
 	bool large = one_in(3);
 	struct view v;
 	size_t at;
-	long n;
 
 	open_nth(w, &v, large ? 0 : below(FILES));
 	if (large)
@@ -617,13 +616,12 @@ static void op_whole(struct worker *w)
 	v.used = v.f->size;
 	v.len = (v.used + pagesize - 1) / pagesize * pagesize;
 	map_range(&v, PROT_READ | PROT_WRITE, MAP_SHARED);
-	n = faults();
 	if (large) {
 		scribble(v.want, v.used);
 		memcpy(v.map, v.want, v.used);
 	}
 	same("whole mapping", v.map, v.want, v.used, 0);
-	if (large && faults() - n < (long)(v.len / pagesize * 3 / 4))
+	if (large_bytes(v.map, v.len) > 0)
 		__atomic_add_fetch(&shm->large, 1, __ATOMIC_RELAXED);
 	at = below(v.len / pagesize) * pagesize;
 	v.want[at] = at / pagesize;
