@@ -416,8 +416,8 @@ int mapped_large(const char *what, const char *map, size_t len, size_t nr)
 
 	if (found < 0 || found == (long)(nr * largesize))
 		return KSFT_PASS;
-	return wrong("%s: %ld large pages mapped, not %zu", what,
-		     found / (long)largesize, nr);
+	return wrong("%s: %ld KiB mapped by large pages, not %zu", what,
+		     found / 1024, nr * largesize / 1024);
 }
 
 /* A child that does not survive its parent. */
