@@ -48,6 +48,10 @@ free_kb()
 {
 	sync
 	echo 3 >/proc/sys/vm/drop_caches
+	# Objects that KASAN keeps for a while after they were freed.
+	for slab in /sys/kernel/slab/*/shrink; do
+		[ ! -w "$slab" ] || echo 1 >"$slab"
+	done
 	# Free pages on per-CPU lists, megabytes of them, are not in MemFree.
 	awk '/^MemFree:/ { sum += $2 }
 	     $1 == "count:" { sum += $2 * 4 }
