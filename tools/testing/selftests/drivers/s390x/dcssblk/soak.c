@@ -698,6 +698,21 @@ static void show_results(void)
 	}
 }
 
+/* Here, as the results are counted for each source file (kselftest.h). */
+static void show_state(void)
+{
+	int i, rc;
+
+	for (i = 0; i < NR_STATE_TESTS; i++) {
+		rc = state_tests[i].run();
+		if (rc == KSFT_SKIP)
+			ksft_test_result_skip("%s\n", state_tests[i].name);
+		else
+			ksft_test_result(rc == KSFT_PASS, "%s\n",
+					 state_tests[i].name);
+	}
+}
+
 static int quiet_console(int level)
 {
 	char text[32];

@@ -177,8 +177,14 @@ void probe(struct worker *w);
 /* soak_state.c: all is as it was before */
 #define NR_STATE_TESTS	5
 
+struct state_test {
+	const char *name;
+	int (*run)(void);
+};
+
+extern const struct state_test state_tests[NR_STATE_TESTS];
+
 void remember(void);
 void sweep(void);
-void show_state(void);
 
 #endif

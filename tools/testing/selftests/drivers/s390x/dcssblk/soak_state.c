@@ -117,42 +117,57 @@ static bool same_lines(const char *what, const char *was, const char *is)
 	return good;
 }
 
-static void as_before(const char *what, const char *was, char *is)
+static int as_before(const char *what, const char *was, char *is)
 {
-	if (!*was)
-		ksft_test_result_skip("%s cannot be read\n", what);
-	else
-		ksft_test_result(same_lines(what, was, is),
-				 "%s as before\n", what);
+	int rc = KSFT_SKIP;
+
+	if (*was)
+		rc = same_lines(what, was, is) ? KSFT_PASS : KSFT_FAIL;
 	free(is);
+	return rc;
+}
+
+static int iomem_as_before(void)
+{
+	return as_before("/proc/iomem", before.iomem,
+			 read_whole("/proc/iomem"));
+}
+
+static int vmalloc_as_before(void)
+{
+	return as_before("/proc/vmallocinfo", before.vmalloc, vmalloc_lines());
+}
+
+static int tables_as_before(void)
+{
+	return as_before("kernel page tables", before.tables, page_tables());
 }
 
 /*
  * A part of a megabyte goes to slabs in use and to what is freed later. A
  * memmap that is not given back is 256 KiB and more, once for each life.
  */
-static void memory_as_before(void)
+static int memory_as_before(void)
 {
 	long now = free_kb_settled(before.free, 1024);
 
 	ksft_print_msg("free: %ld kB, %ld kB afterwards\n", before.free, now);
-	ksft_test_result(before.free - now < 1024, "memory as before\n");
+	return before.free - now < 1024 ? KSFT_PASS : KSFT_FAIL;
 }
 
-static bool all_removed(void)
+static int all_removed(void)
 {
 	char path[128];
-	bool none = true;
-	int i;
+	int i, rc = KSFT_PASS;
 
 	for (i = 0; i < nr_workers; i++) {
 		snprintf(path, sizeof(path), ROOT "%s", workers[i].name);
 		if (!access(path, F_OK)) {
 			ksft_print_msg("%s is left\n", path);
-			none = false;
+			rc = KSFT_FAIL;
 		}
 	}
-	return none;
+	return rc;
 }
 
 /* After a failure: leave as little as possible. */
@@ -170,12 +185,11 @@ void sweep(void)
 	rmdir(o.dir);
 }
 
-/* NR_STATE_TESTS results. */
-void show_state(void)
-{
-	ksft_test_result(all_removed(), "all devices removed\n");
-	as_before("/proc/iomem", before.iomem, read_whole("/proc/iomem"));
-	as_before("/proc/vmallocinfo", before.vmalloc, vmalloc_lines());
-	as_before("kernel page tables", before.tables, page_tables());
-	memory_as_before();
-}
+/* What is there at the end, and what is not. A result is a KSFT_PASS, ... */
+const struct state_test state_tests[NR_STATE_TESTS] = {
+	{ "all devices removed", all_removed },
+	{ "/proc/iomem as before", iomem_as_before },
+	{ "/proc/vmallocinfo as before", vmalloc_as_before },
+	{ "kernel page tables as before", tables_as_before },
+	{ "memory as before", memory_as_before },
+};
