@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Helpers of the DCSS DAX tests, see dcss.h. */
 #include <fcntl.h>
-#include <glob.h>
 #include <getopt.h>
+#include <glob.h>
 #include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <signal.h>

@@ -133,6 +133,15 @@ static unsigned int disarm(void)
 	return atoi(text);
 }
 
+static int open_attr(const struct dcss_device *dev, const char *attr)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), ROOT "%s%s%s", dev ? dev->segment[0] : "",
+		 dev ? "/" : "", attr);
+	return open(path, O_WRONLY);
+}
+
 static int open_add(void)
 {
 	op_fd = open_attr(NULL, "add");

@@ -37,15 +37,6 @@ int cp_command(const char *command, char *answer, size_t len)
 	return code;
 }
 
-int open_attr(const struct dcss_device *dev, const char *attr)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), ROOT "%s%s%s", dev ? dev->segment[0] : "",
-		 dev ? "/" : "", attr);
-	return open(path, O_WRONLY);
-}
-
 /* The entries of a directory that begin like @prefix. */
 static void show_dir(FILE *out, const char *path, const char *prefix)
 {
@@ -290,10 +281,10 @@ static int read_device(const struct dcss_device *dev, char *buf, size_t len)
 /* "on", or a kernel that has no such attribute and always DAX. */
 bool device_has_dax(const struct dcss_device *dev)
 {
-	char path[128], text[128];
+	char text[128];
 
-	snprintf(path, sizeof(path), ROOT "%s/dax", dev->segment[0]);
-	return get_string(path, text, sizeof(text)) || !strcmp(text, "on");
+	return show_of(dev->segment[0], "dax", text, sizeof(text)) ||
+	       !strcmp(text, "on");
 }
 
 static int log_fd = -1;
@@ -435,22 +426,6 @@ static void learn_content(struct dcss_device *dev)
 		wrong("%s: no such block device", dev->block);
 }
 
-static void learn_block(struct dcss_device *dev)
-{
-	char path[128];
-	DIR *dir;
-	struct dirent *entry;
-
-	snprintf(path, sizeof(path), ROOT "%s/block", dev->segment[0]);
-	dir = opendir(path);
-	while (dir && (entry = readdir(dir)))
-		if (entry->d_name[0] != '.')
-			snprintf(dev->block, sizeof(dev->block), "/dev/%.50s",
-				 entry->d_name);
-	if (dir)
-		closedir(dir);
-}
-
 /*
  * How it looks in all its states, without any failure: when it is there a
  * second time, for what the first one leaves behind for good. @fstype is NULL
@@ -469,7 +444,8 @@ int device_learn(struct dcss_device *dev, const char *list, const char *fstype,
 	dev->mountpoint = mountpoint;
 	if (parse_list(dev, list) || device_go(dev, SHARED_MODE))
 		return KSFT_FAIL;
-	learn_block(dev);
+	if (node_of(dev->segment[0], dev->block, sizeof(dev->block)))
+		return KSFT_FAIL;
 	learn_content(dev);
 	if (read_device(dev, dev->content, dev->size) || device_works(dev) ||
 	    device_go(dev, ABSENT))

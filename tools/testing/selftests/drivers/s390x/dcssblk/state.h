@@ -51,8 +51,6 @@ int device_reads(const struct dcss_device *dev);
 int device_works(const struct dcss_device *dev);
 bool device_has_dax(const struct dcss_device *dev);
 
-int open_attr(const struct dcss_device *dev, const char *attr);
-
 void log_begin(void);
 void log_count(const char *word, const char *other, const char *third,
 	       unsigned int *both, unsigned int *last);
