@@ -18,6 +18,9 @@ PROGRESS := scripts/progress
 # What a build must not depend on, or ccache would never hit.
 export CCACHE_DIR := $(O)/ccache
 export CCACHE_DEPEND := 1
+# The same cache serves other checkouts.
+export CCACHE_BASEDIR := $(CURDIR)
+export CCACHE_NOHASHDIR := 1
 export KBUILD_BUILD_TIMESTAMP := 1970-01-01
 export KBUILD_BUILD_USER := zvm
 export KBUILD_BUILD_HOST := zvm
