@@ -26,6 +26,7 @@
 #include "../../../kselftest.h"
 #include "admin.h"
 #include "dcss.h"
+#include "held.h"
 #include "uring.h"
 
 /* Of the file that users use, and of what they write to it from page 1 on. */
@@ -76,22 +77,13 @@ static char *map_user_file(int prot)
 	return mapped_large("file", map, len, opt.large) ? NULL : map;
 }
 
-static int splice_page(int pipe_fd, char *map)
-{
-	struct iovec iov = { map + pagesize, pagesize };
-
-	if (vmsplice(pipe_fd, &iov, 1, 0) != (ssize_t)pagesize)
-		return fails("vmsplice");
-	return KSFT_PASS;
-}
-
 /* A mapping of the file, with a page of it in a new pipe; NULL if that fails. */
 static char *map_in_pipe(int p[2])
 {
 	char *map = map_user_file(PROT_READ);
 
 	if (map && !pipe(p))
-		return splice_page(p[1], map) ? NULL : map;
+		return splice_page(p[1], map + pagesize) ? NULL : map;
 	fails("%s", file);
 	return NULL;
 }
@@ -192,7 +184,8 @@ static int in_pipe_of_gone(void)
 	pid = fork_child();
 	if (!pid) {
 		map = map_user_file(PROT_READ);
-		_exit(map ? splice_page(p[1], map) : fails("%s", file));
+		_exit(map ? splice_page(p[1], map + pagesize) :
+			    fails("%s", file));
 	}
 	if (child_result(pid) || hold())
 		return KSFT_FAIL;

@@ -17,10 +17,7 @@
 
 #include "../../../kselftest.h"
 #include "dcss.h"
-
-/* How long the waiting is watched, and how long its end may take. */
-#define WATCH_MS	300
-#define END_MS		10000
+#include "held.h"
 
 /* The parts are parts of a large page: with the page that is held, or not. */
 enum op { TRUNCATE, SHRINK, PUNCH, SHRINK_PART, PUNCH_PART, KEEP_PART };
@@ -34,12 +31,6 @@ struct waiter {
 	int done;
 	int error;
 };
-
-/* The page to hold: the second, with --large in the middle of a large one. */
-static size_t held_at(void)
-{
-	return opt.large ? largesize + largesize / 2 : pagesize;
-}
 
 static void *waiter_run(void *arg)
 {
@@ -78,51 +69,6 @@ static bool done_within(struct waiter *w, int ms)
 	return done;
 }
 
-/* A file, and a page of it held by a pipe. */
-struct held {
-	char path[256];
-	char *data;
-	size_t len;
-	int pipe[2];
-	int fd;
-};
-
-static int hold(struct held *h, bool mapped)
-{
-	struct iovec iov = { .iov_len = pagesize };
-	char *map;
-
-	h->len = opt.size;
-	h->data = filled(h->len, 21);
-	h->fd = new_file(opt.dir, "held", h->data, h->len, h->path);
-	if (h->fd < 0 || fsync(h->fd) || pipe(h->pipe))
-		return fails("%s", h->path);
-	map = map_file(h->fd, h->len, PROT_READ | PROT_WRITE, MAP_SHARED);
-	if (map == MAP_FAILED)
-		return fails("mmap");
-	if (differs("mapping", map, h->data, h->len) ||
-	    mapped_large("mapping", map, h->len,
-			 opt.large ? h->len / largesize : 0))
-		return KSFT_FAIL;
-	iov.iov_base = map + held_at();
-	if (vmsplice(h->pipe[1], &iov, 1, 0) != (ssize_t)pagesize)
-		return fails("vmsplice");
-	if (!mapped)
-		munmap(map, h->len);
-	return KSFT_PASS;
-}
-
-/* The page is given back, and its data is still the file's. */
-static int give_back(struct held *h)
-{
-	char *buf = filled(pagesize, 99);
-
-	if (read(h->pipe[0], buf, pagesize) != (ssize_t)pagesize)
-		return fails("read from the pipe");
-	return differs("held page", buf, h->data + held_at(), pagesize) ?
-	       KSFT_FAIL : KSFT_PASS;
-}
-
 /* Write to the file system what room it has: a freed block is used again. */
 static int use_blocks(char *path)
 {
@@ -154,7 +100,7 @@ static int waits(enum op op, bool mapped, bool reuse)
 	bool early;
 	int rc;
 
-	if (hold(&h, mapped))
+	if (hold_page(&h, mapped))
 		return KSFT_FAIL;
 	w.path = h.path;
 	w.len = h.len;
@@ -243,7 +189,7 @@ static int keep_part(struct area *a)
 	bool early;
 
 	(void)a;
-	if (hold(&h, true))
+	if (hold_page(&h, true))
 		return KSFT_FAIL;
 	part.path = h.path;
 	all.path = h.path;
@@ -274,7 +220,7 @@ static int two_holders(struct area *a)
 	int second[2];
 
 	(void)a;
-	if (hold(&h, true) || pipe(second))
+	if (hold_page(&h, true) || pipe(second))
 		return KSFT_FAIL;
 	if (tee(h.pipe[0], second[1], pagesize, 0) != (ssize_t)pagesize)
 		return fails("tee");
@@ -303,7 +249,7 @@ static int can_be_killed(struct area *a)
 	pid_t pid;
 
 	(void)a;
-	if (hold(&h, true))
+	if (hold_page(&h, true))
 		return KSFT_FAIL;
 	pid = fork_child();
 	if (!pid)
@@ -322,28 +268,6 @@ static int can_be_killed(struct area *a)
 		return fails("truncate afterwards");
 	unlink(h.path);
 	return KSFT_PASS;
-}
-
-/* The last name goes while the page is held: nobody can wait then. */
-static int unlinked(struct area *a)
-{
-	char junk[256] = "";
-	struct held h = { };
-	int rc;
-
-	(void)a;
-	if (hold(&h, false))
-		return KSFT_FAIL;
-	close(h.fd);
-	/* In a child, in case that the kernel makes it wait. */
-	if (!fork_child())
-		_exit(unlink(h.path));
-	usleep(WATCH_MS * 1000);
-	rc = use_blocks(junk);
-	if (rc == KSFT_PASS)
-		rc = give_back(&h);
-	unlink(junk);
-	return rc;
 }
 
 struct racer {
@@ -445,18 +369,8 @@ static const struct dcss_case cases[] = {
 	{ "truncate against GUP", race, 0, 1, PIN },
 };
 
-/*
- * Nothing in 6.12 waits when the last name of an open file goes: evict() does
- * not break layouts before 6.15. With --known it is shown.
- */
-static const struct dcss_case known[] = {
-	{ "block of an unlinked file is not used again", unlinked, 0, 1, PIN },
-};
-
 int main(int argc, char **argv)
 {
 	dcss_parse(argc, argv);
-	if (opt.known)
-		dcss_run(known, ARRAY_SIZE(known));
 	dcss_run(cases, ARRAY_SIZE(cases));
 }

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Pages of a DAX file in a pipe, and what has to wait for them or must not:
+ * that is done by a child, and judged by whether it has come back while the
+ * pipe had the page.
+ */
+#ifndef DCSS_HELD_H
+#define DCSS_HELD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/* How long a wait is watched, and how long anything else may take. */
+#define WATCH_MS	300
+#define END_MS		30000
+
+struct held {
+	char path[256];
+	char *data;		/* of the file */
+	size_t len;
+	size_t from;		/* what the pipe has */
+	size_t size;
+	int pipe[2];
+	int fd;			/* of the file */
+};
+
+size_t held_at(void);
+int splice_page(int pipe_fd, char *page);
+int hold_page(struct held *h, bool mapped);
+int give_back(struct held *h);
+
+pid_t start(int (*fn)(const void *arg), const void *arg);
+int ended(pid_t pid, int ms);
+
+#endif
