@@ -53,7 +53,8 @@ static const struct option long_options[] = {
 	{ "stock",	no_argument,		NULL, 'S' },
 	{ "readonly",	no_argument,		NULL, 'r' },
 	{ "table",	no_argument,		NULL, 'T' },
-	{ "known",	no_argument,		NULL, 'k' },
+	{ "dm",		no_argument,		NULL, 'd' },
+	{ "type",	required_argument,	NULL, 'f' },
 	{ "large",	no_argument,		NULL, 'l' },
 	{ }
 };
@@ -71,7 +72,8 @@ static __noreturn void help(const char *name)
 		"  --stock         the kernel has no struct pages for a DCSS\n"
 		"  --readonly      DIRECTORY/data exists, made by mkimages.sh\n"
 		"  --table         one line for each user of GUP, no test\n"
-		"  --known         also the cases that show known bugs\n"
+		"  --dm            SEGMENT is a device mapper device's, or two are\n"
+		"  --type FSTYPE   of the segment, to be mounted at DIRECTORY\n"
 		"  --large         DIRECTORY has aligned files: map large pages\n",
 		name);
 	exit(KSFT_FAIL);
@@ -107,8 +109,11 @@ static void parse_one(int c, const char *name)
 	case 'T':
 		opt.table = true;
 		break;
-	case 'k':
-		opt.known = true;
+	case 'd':
+		opt.dm = true;
+		break;
+	case 'f':
+		opt.type = optarg;
 		break;
 	case 'l':
 		opt.large = true;

@@ -58,13 +58,14 @@ struct dcss_options {
 	const char *tmp;	/* for core files */
 	const char *exec;	/* xip-hello, or NULL */
 	const char *segment;	/* name in /proc/iomem, or NULL */
+	const char *type;	/* of its file system, or NULL */
 	const char *only;	/* run cases whose name contains this, or NULL */
 	size_t size;		/* of a mapping */
 	unsigned int nr_large;	/* large pages in it, unless --size is given */
 	bool stock;		/* cases that stock fails have to fail */
 	bool readonly;		/* the directory holds a file "data" to map */
 	bool table;
-	bool known;		/* run the cases of known bugs, too */
+	bool dm;		/* a device mapper device over the segments */
 	bool large;		/* mappings are made of large pages */
 };
 

@@ -28,9 +28,10 @@
 #	-u FSTYPE:LIST		another driver uses a segment, see users.sh
 #	-f FSTYPE:LIST		memory fails, see fail.c
 #	-F FSTYPE:LIST		CP fails, see cpfail.c: on tools/testing/zvm only
+#	-d FSTYPE:SEGMENT[:SEGMENT]
+#				dm-linear over them has a file system, see end.c
 #	-S			the kernel has no struct pages for a DCSS: the
 #				cases marked so have to fail; $DCSSBLK_STOCK=1
-#	-k			also show the known bugs
 #	-T			only a table of what works, of the first -s
 #
 # The segments and their images are made by mkimages.sh. In a guest with
@@ -44,10 +45,10 @@ set -u
 . "$(dirname "$0")/lib.sh"
 tmp=${TMPDIR:-/tmp}/dcssblk.$$
 stock=${DCSSBLK_STOCK:-0}
-segments='' other='' otherdir='' refused='' bad='' chain='' known='' table=''
+segments='' other='' otherdir='' refused='' bad='' chain='' table='' mapper=''
 types='' params='' users='' nomem='' nocp=''
 
-while getopts s:o:O:n:b:c:a:m:u:f:F:SkT opt; do
+while getopts s:o:O:n:b:c:a:m:u:f:F:d:ST opt; do
 	case $opt in
 	s)	segments="$segments $OPTARG" ;;
 	o)	other=$OPTARG ;;
@@ -59,9 +60,9 @@ while getopts s:o:O:n:b:c:a:m:u:f:F:SkT opt; do
 	m)	params=$OPTARG ;;
 	u)	users=$OPTARG ;;
 	f)	nomem="$nomem $OPTARG" ;;
+	d)	mapper="$mapper $OPTARG" ;;
 	F)	nocp="$nocp $OPTARG" ;;
 	S)	stock=1 ;;
-	k)	known=--known ;;
 	T)	table=1 ;;
 	*)	sed -n '/^#	/s/^#	//p' "$0" >&2
 		exit 1 ;;
@@ -157,7 +158,9 @@ programs()	# the tests on the file system mounted now
 	[ -n "$otherdir" ] && common="$common --other $otherdir"
 	[ "$stock" = 1 ] && common="$common --stock"
 	dir=$mnt
+	data=1
 	if [ -n "$ro" ]; then
+		[ -e "$mnt/data" ] || data=
 		common="$common --readonly"
 	else
 		dir=$mnt/selftest
@@ -170,10 +173,12 @@ programs()	# the tests on the file system mounted now
 		[ -z "$large" ] || large_pages
 		[ ! -e "$mnt/bin/xip-hello" ] ||
 			run "$seg: xip" "$here/xip" $common "$mnt"
-		[ "$ro" ] && ! [ -e "$mnt/data" ] ||
+		[ -z "$data" ] ||
 			run "$seg: gup" "$here/gup" $common "$dir"
 		[ -n "$ro" ] ||
-			run "$seg: idle" "$here/idle" $common $known "$dir"
+			run "$seg: idle" "$here/idle" $common "$dir"
+		[ -n "$ro" ] || [ "$stock" = 1 ] ||
+			run "$seg: race" "$here/race" $common "$dir"
 	}
 	[ -n "$ro" ] || rm -rf "$dir"
 }
@@ -191,6 +196,9 @@ large_pages()
 	# shellcheck disable=SC2086
 	[ -n "$ro" ] ||
 		run "$seg: idle, large pages" "$here/idle" $common --large "$dir"
+	# shellcheck disable=SC2086
+	[ -n "$ro" ] ||
+		run "$seg: race, large pages" "$here/race" $common --large "$dir"
 }
 
 # A kernel without struct pages reports what mlock does, but no more than 60
@@ -225,6 +233,14 @@ busy()
 			${second:+--second "$second"} \
 			"$seg" "$(device "$seg")" "$type" "$mnt"
 	done
+}
+
+# Without struct pages no page can be in use.
+ends()
+{
+	[ "$stock" = 0 ] && [ "$data" ] || return
+	run "$seg: end" "$here/end" ${ro:+--readonly} --type "$type" \
+		--segment "$seg" "$mnt"
 }
 
 options()	# other ways to say what is meant
@@ -279,6 +295,7 @@ one_segment()
 			page_cache && umount "$mnt"
 	fi
 	busy
+	ends
 	remove "$seg"
 	result $? "$seg: remove"
 	memory
@@ -388,6 +405,15 @@ no_memory()	# no_memory FSTYPE:LIST
 	check_log "${1#*:}: memory fails"
 }
 
+device_mapper()	# device_mapper FSTYPE:SEGMENT[:SEGMENT]
+{
+	mark
+	mkdir -p "$tmp/mnt"
+	run "${1#*:}: device mapper" "$here/end" --dm --type "${1%%:*}" \
+		--segment "${1#*:}" "$tmp/mnt"
+	check_log "${1#*:}: device mapper"
+}
+
 no_cp()		# no_cp FSTYPE:LIST
 {
 	mark
@@ -453,7 +479,7 @@ show_table()
 mkdir -p "$tmp"
 trap 'rm -f "$tmp"/* 2>/dev/null; rmdir "$tmp"/* "$tmp" 2>/dev/null' EXIT
 [ -d $root ] || modprobe dcssblk 2>/dev/null || insmod dcssblk.ko 2>/dev/null
-if [ ! -w $root/add ] || [ -z "$segments$bad$refused$types$params$users$nomem$nocp" ]; then
+if [ ! -w $root/add ] || [ -z "$segments$bad$refused$types$params$users$nomem$nocp$mapper" ]; then
 	echo "1..0 # SKIP dcssblk, root and the name of a segment are needed"
 	exit 4
 fi
@@ -466,7 +492,7 @@ fi
 : >"$tmp/stock-log"
 # A kernel without struct pages has many of the errors that these look for.
 if [ "$stock" = 1 ]; then
-	bad='' types='' params='' users='' nomem='' nocp=''
+	bad='' types='' params='' users='' nomem='' nocp='' mapper=''
 fi
 [ -z "$bad" ] || bad_input
 [ -z "$params" ] || module_parameter
@@ -481,6 +507,9 @@ with_other
 [ -z "$types" ] || administrator
 for s in $segments; do
 	one_segment "$s"
+done
+for s in $mapper; do
+	device_mapper "$s"
 done
 without_other
 for s in $refused; do

@@ -123,6 +123,7 @@ image erofs 0 mkfs.erofs -E force-inode-extended "$out/erofs.img" "$root"
 image other 32 mkfs.ext4 -q -b 4096 "$out/other.img"
 image small 16 mkfs.ext4 -q -b 1024 "$out/small.img"
 image odd 31 mkfs.ext2 -q -b 4096 -d "$root" "$out/odd.img"
+image dm 16 mkfs.ext4 -q -b 4096 "$out/dm.img"
 image disk 16 mkfs.ext4 -q -b 4096 "$out/disk.img"
 
 # For an administrator to work with: nothing but some data.
@@ -138,7 +139,12 @@ for i in 0 1 2; do
 	dd if="$out/chain.img" of="$out/chain$i.img" bs=1M skip=$i count=1 \
 		2>/dev/null
 done
-rm -rf "$root" "$out/proto" "$out/mkfs.log" "$out/chain.img"
+for i in 0 1; do
+	dd if="$out/dm.img" of="$out/dm$i.img" bs=1M skip=$((8 * i)) count=8 \
+		2>/dev/null
+done
+rm -rf "$root" "$out/proto" "$out/mkfs.log" "$out/chain.img" \
+	"$out/dm.img"
 
 # mkfs.erofs cannot align a file, but a segment can begin at any page.
 data=$(LC_ALL=C grep -abom 1 '0000000$' "$out/erofs.img" | head -n 1)
@@ -172,10 +178,13 @@ LEN,EN,71200-712FF
 LEW2,EW,71400-714FF
 LEN2,EN,71500-715FF
 LMIX,EW+EN,71700-717FF+71800-718FF
+DM0,SW,71A00-721FF,$out/dm0.img
+DM1,SW,72300-72AFF,$out/dm1.img
 END
 cat >"$out/args" <<END
 -o OTHER:ext4 -s EXT4:ext4:large -s EXT2:ext2 -s XFS:xfs:large
 -s XIP:ext2:ro -s EROFS:erofs:ro:large -s ODD:ext2 -n SMALL:ext4 -n /dev/vda:ext4
+-d ext4:EXT4 -d ext4:DM0:DM1
 END
 cat >"$out/admin" <<END
 -o OTHER:ext4 -b BAD,BADPAIR,BADAPART,BADOVER,BADRAM=1000-11FF -c LEW2:LEN2

@@ -1,0 +1,1138 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A file ends while pages of it are in use: its last name and descriptor go,
+ * it leaves the cache, the file system is unmounted, or its device goes. Its
+ * blocks are not free before the pages are, and nobody has to wait for that
+ * who could not be killed, or who has the page himself.
+ *
+ *	end [--large] [--readonly] --type FSTYPE --segment SEGMENT MOUNTPOINT
+ *	end --dm --type FSTYPE --segment FIRST[:SECOND] MOUNTPOINT
+ *
+ * SEGMENT is added, and not mounted: each case does that. With --dm none is
+ * added, and the file system is on dm-linear over all of them.
+ */
+#include <fcntl.h>
+#include <linux/fiemap.h>
+#include <linux/fs.h>
+#include <linux/stat.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+
+#include "../../../kselftest.h"
+#include "admin.h"
+#include "dcss.h"
+#include "dm.h"
+#include "held.h"
+
+#define DM_NAME		"dcss-end"
+
+static char node[64];
+
+/* The device, by itself or as one or two parts of another one. */
+
+static int find_node(void)
+{
+	return opt.dm ? KSFT_PASS : node_of(opt.segment, node, sizeof(node));
+}
+
+static int mount_as(const char *options)
+{
+	if (find_node())
+		return KSFT_FAIL;
+	return mount_settled(node, opt.dir, opt.type,
+			     opt.readonly ? MS_RDONLY : 0, options);
+}
+
+/* What an earlier case has left behind if it failed is not this one's. */
+static void clean_up(void)
+{
+	while (!umount2(opt.dir, MNT_DETACH))
+		;
+}
+
+static int fresh_as(const char *options)
+{
+	clean_up();
+	return mount_as(options);
+}
+
+static int fresh(void)
+{
+	return fresh_as("dax");
+}
+
+/* Things that may wait: done by a child. */
+
+static int do_umount(const void *arg)
+{
+	(void)arg;
+	return umount2(opt.dir, 0);
+}
+
+static int do_force(const void *arg)
+{
+	(void)arg;
+	return umount2(opt.dir, MNT_FORCE);
+}
+
+static int do_detach(const void *arg)
+{
+	(void)arg;
+	return umount2(opt.dir, MNT_DETACH);
+}
+
+static int do_truncate(const void *arg)
+{
+	return truncate(arg, 0);
+}
+
+static int do_remove_dm(const void *arg)
+{
+	(void)arg;
+	errno = dm_remove(DM_NAME);
+	return errno ? -1 : 0;
+}
+
+static int do_remove(const void *arg)
+{
+	(void)arg;
+	if (opt.dm)
+		return do_remove_dm(arg);
+	errno = store("remove", opt.segment);
+	return errno ? -1 : 0;
+}
+
+static int do_read_only(const void *arg)
+{
+	(void)arg;
+	return mount(NULL, opt.dir, NULL, MS_REMOUNT | MS_RDONLY, "dax");
+}
+
+static int do_read_write(const void *arg)
+{
+	(void)arg;
+	return mount(NULL, opt.dir, NULL, MS_REMOUNT, "dax");
+}
+
+/* It comes back, with this error or with none. */
+static int gives(const char *what, int (*fn)(const void *arg),
+		 const void *arg, int error)
+{
+	pid_t pid = start(fn, arg);
+	int rc = ended(pid, END_MS);
+
+	if (rc == error)
+		return KSFT_PASS;
+	if (rc >= 0)
+		return wrong("%s: %s instead of %s", what,
+			     rc ? strerror(rc) : "success",
+			     error ? strerror(error) : "success");
+	wrong("%s does not come back, state %c", what, task_state(pid));
+	kill(pid, SIGKILL);
+	if (ended(pid, END_MS) < 0)
+		wrong("%s cannot be killed", what);
+	return KSFT_FAIL;
+}
+
+/* The same where a worker of the kernel may have to let go first. */
+static int comes_to(const char *what, int (*fn)(const void *arg))
+{
+	int tries, rc = EBUSY;
+
+	for (tries = 0; rc == EBUSY && tries < END_MS / 50; tries++) {
+		rc = ended(start(fn, NULL), END_MS);
+		if (rc == EBUSY)
+			usleep(50000);
+	}
+	if (!rc)
+		return KSFT_PASS;
+	return wrong("%s: %s", what, rc < 0 ? "hangs" : strerror(rc));
+}
+
+/* Truncate waits for the page in use, and can be killed. */
+static int truncate_waits(const char *path)
+{
+	pid_t pid = start(do_truncate, path);
+	int rc = ended(pid, WATCH_MS);
+
+	if (rc >= 0)
+		return wrong("truncate does not wait: %s", strerror(rc));
+	if (task_state(pid) != 'S')
+		wrong("truncate waits in state %c", task_state(pid));
+	kill(pid, SIGKILL);
+	if (ended(pid, END_MS) < 0)
+		return wrong("truncate cannot be killed, state %c",
+			     task_state(pid));
+	return KSFT_PASS;
+}
+
+/* Where blocks are, on the device. */
+
+struct map {
+	struct fiemap head;
+	struct fiemap_extent at[32];
+};
+
+static int map_from(int fd, unsigned long long start, struct map *m)
+{
+	memset(m, 0, sizeof(*m));
+	m->head.fm_start = start;
+	m->head.fm_length = FIEMAP_MAX_OFFSET - start;
+	m->head.fm_flags = FIEMAP_FLAG_SYNC;
+	m->head.fm_extent_count = ARRAY_SIZE(m->at);
+	return ioctl(fd, FS_IOC_FIEMAP, m);
+}
+
+static unsigned long long block_at(int fd, size_t off)
+{
+	struct map m;
+
+	if (map_from(fd, off, &m) || !m.head.fm_mapped_extents)
+		return 0;
+	return m.at[0].fe_physical + off - m.at[0].fe_logical;
+}
+
+static bool in_extent(const struct fiemap_extent *e, unsigned long long block)
+{
+	return block >= e->fe_physical &&
+	       block < e->fe_physical + e->fe_length;
+}
+
+/* Whether a file has one of the blocks, sorted or not. */
+static bool has_block(int fd, const unsigned long long *block, size_t nr)
+{
+	unsigned long long from = 0;
+	const struct fiemap_extent *e;
+	struct map m;
+	size_t i;
+
+	while (!map_from(fd, from, &m) && m.head.fm_mapped_extents) {
+		e = m.at;
+		for (; e < m.at + m.head.fm_mapped_extents; e++) {
+			for (i = 0; i < nr; i++)
+				if (in_extent(e, block[i]))
+					return true;
+			from = e->fe_logical + e->fe_length;
+		}
+	}
+	return false;
+}
+
+static long free_blocks(void)
+{
+	struct statfs st;
+
+	return statfs(opt.dir, &st) ? -1 : (long)st.f_bfree;
+}
+
+/* All that the file system has to give, to one file. */
+static int take_all(int fd)
+{
+	size_t chunk = 64 << 20, len = 256 * 1024;
+	char *junk = filled(len, 66);
+	off_t at = len;
+
+	if (pwrite(fd, junk, len, 0) != (ssize_t)len)
+		return fails("junk");
+	while (chunk >= pagesize) {
+		if (!fallocate(fd, 0, at, chunk))
+			at += chunk;
+		else if (errno == ENOSPC)
+			chunk /= 2;
+		else
+			break;
+	}
+	if (chunk >= pagesize && errno != EOPNOTSUPP)
+		return fails("fallocate");
+	lseek(fd, at, SEEK_SET);
+	while (write(fd, junk, len) > 0)
+		;
+	free(junk);
+	return KSFT_PASS;
+}
+
+/* As long as a page is in use its block is nobody else's. */
+static int not_given_away(const unsigned long long *block, size_t nr)
+{
+	char path[256];
+	int fd = new_file(opt.dir, "junk", NULL, 0, path), rc;
+
+	if (fd < 0)
+		return fails("%s", path);
+	rc = take_all(fd);
+	if (!rc && has_block(fd, block, nr))
+		rc = wrong("a block in use was given to another file");
+	close(fd);
+	unlink(path);
+	return rc;
+}
+
+/* Freed by a worker of the kernel, in the end. */
+static int blocks_back(long before, long slack)
+{
+	int ms;
+
+	for (ms = 0; free_blocks() + slack < before; ms += 10) {
+		if (ms > END_MS)
+			return wrong("%ld blocks are free, not %ld",
+				     free_blocks(), before);
+		usleep(10000);
+	}
+	return KSFT_PASS;
+}
+
+/* The file of a case that ends well. */
+static int drain(struct held *h)
+{
+	int rc = give_back(h);
+
+	close(h->pipe[0]);
+	close(h->pipe[1]);
+	return rc;
+}
+
+/* The first attempt has to do: nothing is in use any more. */
+static int all_ends(void)
+{
+	if (gives("umount", do_umount, NULL, 0))
+		return KSFT_FAIL;
+	if (gives("remove", do_remove, NULL, 0))
+		return KSFT_FAIL;
+	return opt.dm ? KSFT_PASS : add_segment(opt.segment);
+}
+
+/* ... but for what a worker lets go. */
+static int all_ends_later(void)
+{
+	if (comes_to("umount", do_umount) || comes_to("remove", do_remove))
+		return KSFT_FAIL;
+	return opt.dm ? KSFT_PASS : add_segment(opt.segment);
+}
+
+/*
+ * The last name and the last descriptor of a file, and what has its pages.
+ */
+
+#define OWN_PIPE	0x001	/* the pipe is the process's own */
+#define RENAME		0x002	/* another file takes its name */
+#define NO_NAME		0x004	/* O_TMPFILE, it never had one */
+#define KILLED		0x008	/* the process is killed, with its pipe */
+#define EXIT_FILE	0x010	/* exit closes all, the file first */
+#define EXIT_PIPE	0x020	/* ... the pipe first */
+#define MAPPED		0x040	/* the mapping goes last */
+
+/* Seen by both processes. */
+struct progress {
+	unsigned long long block;
+	bool closed;
+	bool go;
+};
+
+static struct progress *progress;
+
+static int pipe_all(struct held *h, char *map)
+{
+	struct iovec iov = { map + h->from, h->size };
+
+	if (vmsplice(h->pipe[1], &iov, 1, 0) != (ssize_t)h->size)
+		return fails("vmsplice");
+	return KSFT_PASS;
+}
+
+static void closed(void)
+{
+	__atomic_store_n(&progress->closed, true, __ATOMIC_SEQ_CST);
+	while (!__atomic_load_n(&progress->go, __ATOMIC_SEQ_CST))
+		usleep(1000);
+}
+
+static int open_last(struct held *h, unsigned int how)
+{
+	if (how & NO_NAME) {
+		h->fd = open(opt.dir, O_TMPFILE | O_RDWR, 0600);
+		if (h->fd >= 0 && write(h->fd, h->data, h->len) < 0)
+			return -1;
+	} else {
+		h->fd = new_file(opt.dir, "last", h->data, h->len, h->path);
+	}
+	return h->fd < 0 ? -1 : fsync(h->fd);
+}
+
+/* What is there first has the lower number: exit closes it first. */
+static int prepare_last(struct held *h, unsigned int how)
+{
+	if (how & EXIT_PIPE && pipe(h->pipe))
+		return fails("pipe");
+	if (open_last(h, how))
+		return errno == EOPNOTSUPP ? skip("no O_TMPFILE") :
+					     fails("open");
+	if (how & (OWN_PIPE | KILLED | EXIT_FILE) && pipe(h->pipe))
+		return fails("pipe");
+	return KSFT_PASS;
+}
+
+static int remove_name(struct held *h, unsigned int how)
+{
+	char other[256];
+
+	if (how & NO_NAME)
+		return 0;
+	if (!(how & RENAME))
+		return unlink(h->path);
+	close(new_file(opt.dir, "other", h->data, pagesize, other));
+	return rename(other, h->path);
+}
+
+/* In a process of its own, up to where the file has ended. */
+static int last_user(struct held *h, unsigned int how)
+{
+	int rc = prepare_last(h, how);
+	char *map;
+
+	if (rc)
+		return rc;
+	map = map_file(h->fd, h->len, PROT_READ | PROT_WRITE, MAP_SHARED);
+	if (map == MAP_FAILED)
+		return fails("mmap");
+	progress->block = block_at(h->fd, h->from);
+	if (pipe_all(h, map))
+		return KSFT_FAIL;
+	if (remove_name(h, how))
+		return fails("unlink");
+	if (how & (EXIT_FILE | EXIT_PIPE))
+		return KSFT_PASS;
+	if (!(how & MAPPED))
+		munmap(map, h->len);
+	close(h->fd);
+	if (how & MAPPED)
+		munmap(map, h->len);
+	closed();
+	return how & OWN_PIPE ? give_back(h) : KSFT_PASS;
+}
+
+/* The process comes back from close(), at once. */
+static int wait_closed(pid_t pid)
+{
+	int ms, rc;
+
+	for (ms = 0; ms < END_MS; ms++) {
+		if (__atomic_load_n(&progress->closed, __ATOMIC_SEQ_CST))
+			return KSFT_PASS;
+		rc = ended(pid, 0);
+		if (rc >= 0)
+			return rc ? rc : KSFT_FAIL;
+		usleep(1000);
+	}
+	return wrong("close() does not come back, state %c", task_state(pid));
+}
+
+/* While the pipe has the pages, whoever has the pipe. */
+static int while_in_use(struct held *h, long before)
+{
+	long used = h->size / pagesize, now = free_blocks();
+
+	/* Half of them: others may come and go with what a file needs. */
+	if (used > 1 && now + used / 2 > before)
+		return wrong("%ld blocks are free, of %ld", now, before);
+	return not_given_away(&progress->block, 1);
+}
+
+static int end_last(pid_t pid, struct held *h, unsigned int how)
+{
+	int rc = KSFT_PASS;
+
+	__atomic_store_n(&progress->go, true, __ATOMIC_SEQ_CST);
+	if (how & KILLED)
+		kill(pid, SIGKILL);
+	else if (!(how & OWN_PIPE))
+		rc = drain(h);
+	if (how & KILLED) {
+		if (ended(pid, END_MS) < 0)
+			return wrong("cannot be killed");
+		return rc;
+	}
+	return child_result(pid) ? KSFT_FAIL : rc;
+}
+
+static int last_use(unsigned int how)
+{
+	struct held h = { .len = opt.size };
+	long before;
+	pid_t pid;
+	int rc;
+
+	h.from = opt.large ? held_at() : 0;
+	h.size = opt.large ? pagesize : h.len;
+	h.data = filled(h.len, 21);
+	snprintf(h.path, sizeof(h.path), "%s/last", opt.dir);
+	progress = mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (fresh() || pipe(h.pipe))
+		return KSFT_FAIL;
+	before = free_blocks();
+	pid = fork_child();
+	if (!pid)
+		_exit(last_user(&h, how));
+	if (how & (EXIT_FILE | EXIT_PIPE)) {
+		rc = ended(pid, END_MS);
+		if (rc < 0)
+			return wrong("exit hangs, state %c", task_state(pid));
+	} else {
+		rc = wait_closed(pid);
+		if (!rc)
+			rc = while_in_use(&h, before);
+		if (rc != KSFT_SKIP && end_last(pid, &h, how))
+			rc = KSFT_FAIL;
+	}
+	if (rc)
+		return rc;
+	unlink(h.path);
+	/* A name may have needed a block. */
+	if (blocks_back(before, 4))
+		return KSFT_FAIL;
+	return all_ends_later();
+}
+
+#define LAST(name, how)				\
+static int last_##name(struct area *a)		\
+{						\
+	(void)a;				\
+	return last_use(how);			\
+}
+
+LAST(own, OWN_PIPE)
+LAST(other, 0)
+LAST(mapped, MAPPED)
+LAST(mapped_own, MAPPED | OWN_PIPE)
+LAST(rename, RENAME | OWN_PIPE)
+LAST(no_name, NO_NAME)
+LAST(killed, KILLED)
+LAST(exit_file, EXIT_FILE)
+LAST(exit_pipe, EXIT_PIPE)
+
+/* Many of them: files, pipes, and the order in which they are let go. */
+
+#define MANY		320
+#define PIPES		20
+
+static int hold_many(int pipes[PIPES][2], unsigned long long *block)
+{
+	char path[256], *own = filled(pagesize, 0), *map;
+	int i, fd;
+
+	for (i = 0; i < MANY; i++) {
+		fill(own, pagesize, i + 1);
+		fd = new_file(opt.dir, "many", own, pagesize, path);
+		if (fd < 0 || fsync(fd))
+			return fails("file %d", i);
+		block[i] = block_at(fd, 0);
+		map = mmap(NULL, pagesize, PROT_READ, MAP_SHARED, fd, 0);
+		if (map == MAP_FAILED ||
+		    splice_page(pipes[i % PIPES][1], map))
+			return wrong("file %d", i);
+		munmap(map, pagesize);
+		unlink(path);
+		close(fd);
+	}
+	free(own);
+	return KSFT_PASS;
+}
+
+/* The page of file @i is next in its pipe. */
+static int read_one(int pipe_fd, int i)
+{
+	char *want = filled(pagesize, i + 1), *got = filled(pagesize, 99);
+	int rc = KSFT_PASS;
+
+	if (read(pipe_fd, got, pagesize) != (ssize_t)pagesize)
+		rc = fails("pipe");
+	else if (differs("page", got, want, pagesize))
+		rc = wrong("it is of file %d", i);
+	free(want);
+	free(got);
+	return rc;
+}
+
+static int many_files(struct area *a)
+{
+	static unsigned long long block[MANY];
+	int pipes[PIPES][2], i, j;
+	long before;
+
+	(void)a;
+	if (fresh())
+		return KSFT_FAIL;
+	for (i = 0; i < PIPES; i++)
+		if (pipe(pipes[i]))
+			return fails("pipe");
+	before = free_blocks();
+	if (hold_many(pipes, block))
+		return KSFT_FAIL;
+	if (free_blocks() + MANY / 2 > before)
+		return wrong("%ld blocks are free, of %ld", free_blocks(),
+			     before);
+	if (not_given_away(block, MANY))
+		return KSFT_FAIL;
+	/* Pipe by pipe, odd ones first. */
+	for (i = 1; i < 2 * PIPES; i += 2)
+		for (j = 0; j < MANY / PIPES; j++)
+			if (read_one(pipes[(i + i / PIPES) % PIPES][0],
+				     (i + i / PIPES) % PIPES + j * PIPES))
+				return KSFT_FAIL;
+	if (blocks_back(before, MANY / 4))
+		return KSFT_FAIL;
+	return all_ends_later();
+}
+
+#define PARTS		4
+
+/* All pages of a file are in pipes, and all but one are given back. */
+static int many_pages(struct area *a)
+{
+	size_t part = opt.size / PARTS;
+	struct held h[PARTS] = { };
+	unsigned long long block[PARTS];
+	char path[256], *data = filled(opt.size, 23), *map;
+	int fd, i;
+
+	(void)a;
+	if (fresh())
+		return KSFT_FAIL;
+	fd = new_file(opt.dir, "parts", data, opt.size, path);
+	map = map_file(fd, opt.size, PROT_READ, MAP_SHARED);
+	if (fd < 0 || fsync(fd) || map == MAP_FAILED)
+		return fails("%s", path);
+	for (i = 0; i < PARTS; i++) {
+		h[i].data = data;
+		h[i].from = i * part;
+		h[i].size = part > 4 * pagesize ? pagesize : part;
+		block[i] = block_at(fd, h[i].from);
+		if (pipe(h[i].pipe) || pipe_all(&h[i], map))
+			return fails("part %d", i);
+	}
+	munmap(map, opt.size);
+	unlink(path);
+	close(fd);
+	if (not_given_away(block, PARTS) || drain(&h[2]) || drain(&h[0]) ||
+	    not_given_away(block + 1, 1) || drain(&h[1]) ||
+	    not_given_away(block + 3, 1) || drain(&h[3]))
+		return KSFT_FAIL;
+	return all_ends_later();
+}
+
+/* The file system ends. */
+
+static int hold_fresh(struct held *h)
+{
+	if (fresh() || hold_page(h, false))
+		return KSFT_FAIL;
+	close(h->fd);
+	return KSFT_PASS;
+}
+
+static int umount_busy(struct area *a)
+{
+	struct held h = { };
+
+	(void)a;
+	if (hold_fresh(&h) || gives("umount", do_umount, NULL, EBUSY) ||
+	    gives("umount -f", do_force, NULL, EBUSY) || drain(&h))
+		return KSFT_FAIL;
+	return all_ends();
+}
+
+/* An unlinked file in use; returns where its block is. */
+static int hold_unlinked(struct held *h, unsigned long long *block)
+{
+	if (fresh() || hold_page(h, false))
+		return KSFT_FAIL;
+	*block = block_at(h->fd, h->from);
+	unlink(h->path);
+	close(h->fd);
+	return KSFT_PASS;
+}
+
+static int umount_unlinked(struct area *a)
+{
+	unsigned long long block;
+	struct held h = { };
+
+	(void)a;
+	if (hold_unlinked(&h, &block) ||
+	    gives("umount", do_umount, NULL, EBUSY) ||
+	    gives("umount -f", do_force, NULL, EBUSY) ||
+	    not_given_away(&block, 1) || drain(&h))
+		return KSFT_FAIL;
+	return all_ends_later();
+}
+
+/* Not mounted any more, and there nevertheless. */
+static int mounted_again(void)
+{
+	if (gives("remove", do_remove, NULL, EBUSY))
+		return KSFT_FAIL;
+	return mount_as("dax");
+}
+
+static int detach(struct area *a)
+{
+	struct held h = { };
+
+	(void)a;
+	if (hold_fresh(&h) || gives("umount -l", do_detach, NULL, 0) ||
+	    mounted_again() || (!opt.readonly && truncate_waits(h.path)))
+		return KSFT_FAIL;
+	if (gives("umount", do_umount, NULL, EBUSY) || drain(&h))
+		return KSFT_FAIL;
+	return all_ends_later();
+}
+
+/* Nobody mounts it again: it ends with the last page. */
+static int detach_only(struct area *a)
+{
+	struct held h = { };
+
+	(void)a;
+	if (hold_fresh(&h) || gives("umount -l", do_detach, NULL, 0) ||
+	    gives("remove", do_remove, NULL, EBUSY) || drain(&h) ||
+	    comes_to("remove", do_remove))
+		return KSFT_FAIL;
+	return opt.dm ? KSFT_PASS : add_segment(opt.segment);
+}
+
+static int detach_unlinked(struct area *a)
+{
+	unsigned long long block;
+	struct held h = { };
+
+	(void)a;
+	if (hold_unlinked(&h, &block) ||
+	    gives("umount -l", do_detach, NULL, 0) || mounted_again() ||
+	    not_given_away(&block, 1) || drain(&h))
+		return KSFT_FAIL;
+	return all_ends_later();
+}
+
+/* In a namespace that ends with the process; the pipe is older. */
+static int in_namespace(struct held *h)
+{
+	char *map;
+
+	if (unshare(CLONE_NEWNS) ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
+		return fails("namespace");
+	if (mount_as("dax"))
+		return KSFT_FAIL;
+	h->fd = new_file(opt.dir, "held", h->data, h->len, h->path);
+	map = map_file(h->fd, h->len, PROT_READ, MAP_SHARED);
+	if (h->fd < 0 || fsync(h->fd) || map == MAP_FAILED)
+		return fails("%s", h->path);
+	return splice_page(h->pipe[1], map + h->from);
+}
+
+static int namespace_ends(struct area *a)
+{
+	struct held h = { .len = opt.size, .size = pagesize };
+	pid_t pid;
+	int rc;
+
+	(void)a;
+	clean_up();
+	h.from = held_at();
+	h.data = filled(h.len, 21);
+	snprintf(h.path, sizeof(h.path), "%s/held", opt.dir);
+	if (find_node() || pipe(h.pipe))
+		return KSFT_FAIL;
+	pid = fork_child();
+	if (!pid)
+		_exit(in_namespace(&h));
+	rc = ended(pid, END_MS);
+	if (rc)
+		return wrong("exit: %d, state %c", rc, task_state(pid));
+	if (mounted_again() || truncate_waits(h.path) || drain(&h))
+		return KSFT_FAIL;
+	unlink(h.path);
+	return all_ends_later();
+}
+
+static int read_only(struct area *a)
+{
+	struct held h = { };
+
+	(void)a;
+	if (hold_fresh(&h) || gives("remount,ro", do_read_only, NULL, 0) ||
+	    gives("remount,rw", do_read_write, NULL, 0) ||
+	    truncate_waits(h.path) || drain(&h))
+		return KSFT_FAIL;
+	return all_ends();
+}
+
+static int read_only_unlinked(struct area *a)
+{
+	unsigned long long block;
+	struct held h = { };
+
+	(void)a;
+	if (hold_unlinked(&h, &block) ||
+	    gives("remount,ro", do_read_only, NULL, EBUSY) ||
+	    not_given_away(&block, 1) || drain(&h) ||
+	    comes_to("remount,ro", do_read_only))
+		return KSFT_FAIL;
+	return all_ends_later();
+}
+
+/* The inode leaves the cache. */
+
+static int drop_caches(struct area *a)
+{
+	struct held h = { };
+
+	(void)a;
+	if (hold_fresh(&h))
+		return KSFT_FAIL;
+	sync();
+	if (put_string("/proc/sys/vm/drop_caches", "2") ||
+	    put_string("/proc/sys/vm/drop_caches", "3"))
+		return fails("drop_caches");
+	if (truncate_waits(h.path) || drain(&h) ||
+	    gives("truncate", do_truncate, h.path, 0))
+		return KSFT_FAIL;
+	return all_ends();
+}
+
+#define SCANNED		"\nslabs_scanned "
+#define MANY_INODES	20000
+
+static long vmstat(const char *name)
+{
+	char *text = read_whole("/proc/vmstat"), *at = strstr(text, name);
+	long value = at ? atol(at + strlen(name)) : 0;
+
+	free(text);
+	return value;
+}
+
+/*
+ * Memory until the kernel has looked for inodes that nobody uses, more than
+ * once: the first time it passes over those that were used.
+ */
+static int press(const void *arg)
+{
+	long scanned = vmstat(SCANNED) + MANY_INODES;
+	size_t len = 1 << 20;
+
+	(void)arg;
+	while (vmstat(SCANNED) < scanned && meminfo_kb("MemFree") > 2048)
+		if (mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE |
+			 MAP_ANONYMOUS | MAP_POPULATE, -1, 0) == MAP_FAILED)
+			return -1;
+	return 0;
+}
+
+static int pressure(struct area *a)
+{
+	long before = vmstat(SCANNED);
+	struct held h = { };
+
+	(void)a;
+	if (hold_fresh(&h))
+		return KSFT_FAIL;
+	sync();
+	if (gives("memory", press, NULL, 0))
+		return KSFT_FAIL;
+	if (vmstat(SCANNED) < before + MANY_INODES)
+		return skip("memory is not short");
+	if (truncate_waits(h.path) || drain(&h))
+		return KSFT_FAIL;
+	return all_ends();
+}
+
+/* The file is no DAX file any more: FS_XFLAG_DAX. */
+
+static int set_dax(int fd, bool on)
+{
+	struct fsxattr attr;
+
+	if (ioctl(fd, FS_IOC_FSGETXATTR, &attr))
+		return -1;
+	if (on)
+		attr.fsx_xflags |= FS_XFLAG_DAX;
+	else
+		attr.fsx_xflags &= ~FS_XFLAG_DAX;
+	return ioctl(fd, FS_IOC_FSSETXATTR, &attr);
+}
+
+/* As found by a new open; -1 if it cannot be told. */
+static int is_dax(const char *path)
+{
+	int fd = open(path, O_RDONLY), rc;
+	struct statx st;
+
+	if (fd < 0)
+		return -1;
+	rc = syscall(__NR_statx, fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS,
+		     &st);
+	close(fd);
+	return rc ? -1 : !!(st.stx_attributes & STATX_ATTR_DAX);
+}
+
+/* New files are DAX files, as their directory says. */
+static int dax_directory(void)
+{
+	int fd = open(opt.dir, O_RDONLY | O_DIRECTORY), rc;
+
+	rc = set_dax(fd, true);
+	close(fd);
+	return rc;
+}
+
+static int no_dax_later(const char *path)
+{
+	int ms;
+
+	for (ms = 0; is_dax(path) && ms < END_MS; ms += 10)
+		usleep(10000);
+	return is_dax(path) ? wrong("it goes on to be a DAX file") : KSFT_PASS;
+}
+
+static int toggled(struct held *h)
+{
+	unsigned long long block;
+
+	if (hold_page(h, false))
+		return KSFT_FAIL;
+	block = block_at(h->fd, h->from);
+	if (set_dax(h->fd, false))
+		return fails("FS_XFLAG_DAX");
+	close(h->fd);
+	/* Twice: the first open may find what the last close had left. */
+	if (is_dax(h->path) != 1 || is_dax(h->path) != 1)
+		return wrong("no DAX file while a page is in use");
+	if (truncate_waits(h->path) || not_given_away(&block, 1) || drain(h))
+		return KSFT_FAIL;
+	return no_dax_later(h->path);
+}
+
+static int toggle(struct area *a)
+{
+	struct held h = { };
+	int fd, rc;
+
+	(void)a;
+	if (fresh_as("dax=inode"))
+		return KSFT_FAIL;
+	if (dax_directory())
+		return fails("FS_XFLAG_DAX of a directory");
+	rc = toggled(&h);
+	fd = open(opt.dir, O_RDONLY | O_DIRECTORY);
+	set_dax(fd, false);
+	close(fd);
+	return rc ? rc : all_ends();
+}
+
+/* Only what is cut off is waited for. */
+
+struct cut {
+	const char *path;
+	off_t to;
+};
+
+static int do_cut(const void *arg)
+{
+	const struct cut *cut = arg;
+
+	return truncate(cut->path, cut->to);
+}
+
+static int cut_behind(struct area *a)
+{
+	struct held h = { };
+	struct cut cut = { h.path, 0 };
+
+	(void)a;
+	if (hold_fresh(&h))
+		return KSFT_FAIL;
+	cut.to = h.len + 4 * pagesize;
+	if (gives("truncate, growing", do_cut, &cut, 0))
+		return KSFT_FAIL;
+	cut.to = h.from + pagesize;
+	if (gives("truncate behind the page", do_cut, &cut, 0))
+		return KSFT_FAIL;
+	if (truncate_waits(h.path) || drain(&h) ||
+	    gives("truncate", do_truncate, h.path, 0))
+		return KSFT_FAIL;
+	return all_ends();
+}
+
+/* A device mapper device over all segments. */
+
+static int each_segment(int (*fn)(const char *name))
+{
+	char list[64], *name, *rest = list;
+
+	snprintf(list, sizeof(list), "%s", opt.segment);
+	while ((name = strsep(&rest, ":")))
+		if (fn(name))
+			return KSFT_FAIL;
+	return KSFT_PASS;
+}
+
+static char nodes[2][64];
+static size_t nr_nodes;
+
+static int add_node(const char *name)
+{
+	if (nr_nodes == ARRAY_SIZE(nodes) || add_segment(name))
+		return KSFT_FAIL;
+	return node_of(name, nodes[nr_nodes++], sizeof(nodes[0]));
+}
+
+static int is_refused(const char *name)
+{
+	return refused(NULL, "remove", name, EBUSY);
+}
+
+static int remove_now(const char *name)
+{
+	int rc = store("remove", name);
+
+	return rc ? wrong("remove %s: %s", name, strerror(rc)) : KSFT_PASS;
+}
+
+static int forget(const char *name)
+{
+	store("remove", name);
+	return KSFT_PASS;
+}
+
+static int on_dm(int (*fn)(struct area *a), struct area *a)
+{
+	const char *const at[] = { nodes[0], nodes[1] };
+	int rc;
+
+	clean_up();
+	dm_remove(DM_NAME);
+	each_segment(forget);
+	nr_nodes = 0;
+	if (each_segment(add_node))
+		return KSFT_FAIL;
+	rc = dm_linear(DM_NAME, at, nr_nodes);
+	if (!rc)
+		rc = dm_node(DM_NAME, node, sizeof(node));
+	if (rc)
+		return wrong("device mapper: %s", strerror(rc));
+	if (each_segment(is_refused))
+		return KSFT_FAIL;
+	rc = fn(a);
+	return rc ? rc : each_segment(remove_now);
+}
+
+#define ON_DM(fn)				\
+static int dm_##fn(struct area *a)		\
+{						\
+	return on_dm(fn, a);			\
+}
+
+ON_DM(umount_busy)
+ON_DM(detach)
+ON_DM(detach_only)
+ON_DM(umount_unlinked)
+ON_DM(last_own)
+
+#define ALONE	(NO_MAPPING | NEEDS_WRITE)
+
+static const struct dcss_case cases[] = {
+	/*
+	 * A block that is free while its page is in a pipe goes to another
+	 * file; who waits for it in close() may wait for himself.
+	 */
+	{ "unlinked, in the pipe of another", last_other, 0, 1, ALONE },
+	{ "unlinked, in its own pipe", last_own, 0, 1, ALONE },
+	{ "unlinked, mapping goes last", last_mapped, 0, 1, ALONE },
+	{ "unlinked, mapping goes last, own pipe", last_mapped_own, 0, 1,
+	  ALONE },
+	{ "renamed over, in its own pipe", last_rename, 0, 1, ALONE },
+	{ "O_TMPFILE", last_no_name, 0, 1, ALONE },
+
+	/* The same, with the reference dropped by a process that ends. */
+	{ "unlinked, process is killed", last_killed, 0, 1, ALONE },
+	{ "unlinked, exit closes file and pipe", last_exit_file, 0, 1, ALONE },
+	{ "unlinked, exit closes pipe and file", last_exit_pipe, 0, 1, ALONE },
+
+	/* A list that loses an entry, or lets all go with the first one. */
+	{ "unlinked, hundreds of files", many_files, 0, 1, ALONE },
+	{ "unlinked, one page after the other", many_pages, 0, 1, ALONE },
+
+	/*
+	 * Mounted again, a file system that has forgotten a page gives its
+	 * block away; one that waits for it can never be unmounted.
+	 */
+	{ "umount is refused", umount_busy, 0, 1, NO_MAPPING },
+	{ "umount is refused, unlinked", umount_unlinked, 0, 1, ALONE },
+	{ "umount -l and mount again", detach, 0, 1, NO_MAPPING },
+	{ "umount -l", detach_only, 0, 1, NO_MAPPING },
+	{ "umount -l and mount again, unlinked", detach_unlinked, 0, 1,
+	  ALONE },
+	{ "mount namespace ends", namespace_ends, 0, 1, ALONE },
+
+	/* No write is left to the file that a page in use could be part of. */
+	{ "remount read-only", read_only, 0, 1, ALONE },
+	{ "remount read-only is refused, unlinked", read_only_unlinked, 0, 1,
+	  ALONE },
+
+	/* With the inode its entries go: a later truncate finds no page. */
+	{ "inodes are dropped", drop_caches, 0, 1, ALONE },
+	{ "memory is short", pressure, 0, 1, ALONE },
+};
+
+static const struct dcss_case flag_cases[] = {
+	/* The flag is looked at as the inode comes; so it has to go first. */
+	{ "FS_XFLAG_DAX is cleared", toggle, 0, 1, ALONE },
+};
+
+static const struct dcss_case ext2_cases[] = {
+	/* Pages that stay in the file are nothing to wait for. */
+	{ "truncate does not wait for pages before", cut_behind, 0, 1, ALONE },
+};
+
+static const struct dcss_case dm_cases[] = {
+	/* Unmounted, the DCSS stays open: its own check is never reached. */
+	{ "dm-linear: umount is refused", dm_umount_busy, 0, 1, ALONE },
+	{ "dm-linear: umount is refused, unlinked", dm_umount_unlinked, 0, 1,
+	  ALONE },
+	{ "dm-linear: umount -l and mount again", dm_detach, 0, 1, ALONE },
+	{ "dm-linear: umount -l", dm_detach_only, 0, 1, ALONE },
+	{ "dm-linear: unlinked, in its own pipe", dm_last_own, 0, 1, ALONE },
+};
+
+static struct dcss_case list[ARRAY_SIZE(cases) + 1];
+static size_t nr_list;
+
+static void append(const struct dcss_case *c, size_t nr)
+{
+	for (; nr; c++, nr--)
+		if (!opt.readonly || !(c->flags & NEEDS_WRITE))
+			list[nr_list++] = *c;
+}
+
+int main(int argc, char **argv)
+{
+	dcss_parse(argc, argv);
+	if (!opt.type || !opt.segment)
+		ksft_exit_fail_msg("--type and --segment are needed\n");
+	if (opt.dm)
+		dcss_run(dm_cases, ARRAY_SIZE(dm_cases));
+	append(cases, ARRAY_SIZE(cases));
+	if (!strcmp(opt.type, "ext4") || !strcmp(opt.type, "xfs"))
+		append(flag_cases, ARRAY_SIZE(flag_cases));
+	if (!strcmp(opt.type, "ext2"))
+		append(ext2_cases, ARRAY_SIZE(ext2_cases));
+	dcss_run(list, nr_list);
+}
