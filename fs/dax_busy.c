@@ -50,9 +50,9 @@
  *
  * To look at all pages of each inode that goes would be expensive. AS_DAX_MAPPED
  * says that pages of a file have been mapped into a process since it was last
- * looked at. Nobody gets a page in any other way, and a file that is mapped is
- * open, so the bit can be cleared before the look, as long as there is no
- * reference to the inode but the one that is dropped.
+ * looked at. Nobody gets a page in any other way, and who has a file mapped has a
+ * reference to its inode. So the bit is cleared where there is none, with i_lock,
+ * and the pages are looked at after that.
  */
 
 #include <linux/dax.h>
@@ -223,46 +223,62 @@ static void dax_busy_work(struct work_struct *work)
 	wake_up_all(&dax_busy_done);
 }
 
+/* The entry of @sb, or else @new, with dax_busy_lock held. */
+static struct dax_busy_super *dax_busy_super_get(struct super_block *sb,
+						 struct dax_busy_super *new)
+{
+	struct dax_busy_super *super = dax_busy_super_find(sb);
+
+	if (super) {
+		/* It has an active reference: the caller's is not the last. */
+		atomic_dec(&sb->s_active);
+		return super;
+	}
+	if (!new)
+		return NULL;
+	new->sb = sb;
+	INIT_LIST_HEAD(&new->waiting);
+	INIT_LIST_HEAD(&new->woken);
+	INIT_WORK(&new->work, dax_busy_work);
+	list_add(&new->list, &dax_busy_supers);
+	return new;
+}
+
 /* Leave an inode to the worker. Takes over references to @inode and its sb. */
 static void dax_busy_inode_add(struct inode *inode, pgoff_t index)
 {
-	struct dax_busy_super *super, *new;
+	/* Without memory the block would be freed under its user. */
+	const gfp_t gfp = GFP_NOFS | __GFP_NOFAIL;
+	struct dax_busy_super *super, *new = NULL;
 	struct dax_busy_inode *busy;
 
-	/* Without it the block would be freed under its user. */
-	busy = kzalloc(sizeof(*busy), GFP_NOFS | __GFP_NOFAIL);
-	new = kzalloc(sizeof(*new), GFP_NOFS | __GFP_NOFAIL);
+	busy = kzalloc(sizeof(*busy), gfp);
 	busy->inode = inode;
 	busy->index = index;
 
 	spin_lock_irq(&dax_busy_lock);
-	super = dax_busy_super_find(inode->i_sb);
+	super = dax_busy_super_get(inode->i_sb, NULL);
 	if (!super) {
-		super = new;
-		super->sb = inode->i_sb;
-		INIT_LIST_HEAD(&super->waiting);
-		INIT_LIST_HEAD(&super->woken);
-		INIT_WORK(&super->work, dax_busy_work);
-		list_add(&super->list, &dax_busy_supers);
+		spin_unlock_irq(&dax_busy_lock);
+		new = kzalloc(sizeof(*new), gfp);
+		spin_lock_irq(&dax_busy_lock);
+		super = dax_busy_super_get(inode->i_sb, new);
 	}
 	busy->super = super;
 	list_add_tail(&busy->list, &super->woken);
 	queue_work(dax_busy_wq, &super->work);
 	spin_unlock_irq(&dax_busy_lock);
-
-	if (super != new) {
+	/* From here on the worker may free what it was given. */
+	if (super != new)
 		kfree(new);
-		/* Not the last one: @super has one, too. */
-		deactivate_super(inode->i_sb);
-	}
 }
 
 /**
  * dax_busy_inode_keep - keep an inode if a DAX page of it is in use
  * @inode: an inode that is about to be evicted
  *
- * The caller has the only reference to @inode, or one to an inode of a file
- * system that is not mounted, and would have it evicted by dropping it.
+ * The caller has cleared AS_DAX_MAPPED when nobody had @inode mapped, and has a
+ * reference to it, whose end would evict @inode.
  *
  * Context: Process context, may sleep, but for no other process.
  * Return: true if a page is in use: the reference was taken over, and is dropped
@@ -273,7 +289,7 @@ bool dax_busy_inode_keep(struct inode *inode)
 	struct super_block *sb = inode->i_sb;
 	pgoff_t index = 0;
 
-	mapping_clear_dax_mapped(&inode->i_data);
+	dax_sync_gup_fast();
 	if (!dax_mapping_busy_page(&inode->i_data, &index))
 		return false;
 	/*
@@ -330,21 +346,26 @@ static bool dax_busy_super_walk(struct super_block *sb,
 	return found;
 }
 
+static bool dax_busy_super_keep_inode(struct inode *inode)
+{
+	mapping_clear_dax_mapped(&inode->i_data);
+	return dax_busy_inode_keep(inode);
+}
+
 /**
  * dax_busy_super_keep - keep a file system if a DAX page of it is in use
  * @sb: a file system that is not mounted
  *
- * To be called before the last active reference is dropped. Inodes that have
- * pages in use are kept, and have active references to @sb until all are idle.
- * The caller can drop his own one in any case.
+ * The caller is about to drop the last active reference. Inodes that have pages
+ * in use are kept, and have an active reference to @sb until all are idle.
  *
  * Context: Process context, may sleep, but for no other process. The caller holds
  * s_umount for writing, so that @sb cannot be mounted now.
  */
 void dax_busy_super_keep(struct super_block *sb)
 {
-	if (sb->s_root && atomic_read(&sb->s_active) == 1)
-		dax_busy_super_walk(sb, dax_busy_inode_keep, true);
+	if (sb->s_root)
+		dax_busy_super_walk(sb, dax_busy_super_keep_inode, true);
 }
 
 /* Does an inode of @super wait for a page that is not idle by now? */
@@ -379,9 +400,10 @@ static bool dax_busy_inode(struct inode *inode)
  *
  * If all pages are idle, this also waits until the inodes that were kept for
  * them are gone, which may take as long as the file system needs to free their
- * blocks. So if @sb is unmounted after that, it is not kept by them.
+ * blocks.
  *
- * The answer holds unless somebody has a file of @sb open.
+ * The answer holds unless somebody has a file of @sb open, or has closed one just
+ * now without a mount, as a shrinker does.
  *
  * Context: Process context, may sleep. A fatal signal ends the wait.
  * Return: 0 if all pages are idle, -EBUSY if one is in use, -EINTR if a signal
@@ -401,7 +423,7 @@ int dax_busy_super(struct super_block *sb)
 		spin_unlock_irq(&dax_busy_lock);
 
 		if (in_use || dax_busy_super_walk(sb, dax_busy_inode, false)) {
-			pr_notice_ratelimited("DAX: a page of %s on %s is in use, in a pipe or by direct I/O\n",
+			pr_notice_ratelimited("DAX: a page of a file of %s on %s is in use\n",
 					      sb->s_type->name, sb->s_id);
 			return -EBUSY;
 		}
