@@ -22,9 +22,9 @@
 #include "uring.h"
 
 /* Rounds that find a race on the kernels that have it, several times over. */
-#define HELD_ROUNDS	600
-#define FREE_ROUNDS	1500
-#define TASK_ROUNDS	100
+#define HELD_ROUNDS	400
+#define FREE_ROUNDS	800
+#define TASK_ROUNDS	60
 /* Truncate is faster than most of the others: how often, if it has to wait. */
 #define MORE_ROUNDS	50
 
@@ -398,7 +398,7 @@ static int cut_loop(const void *arg)
 	for (n = 1; !enough(n) && !get(&s->stop); n++) {
 		if (grow())
 			return -1;
-		if (opt.large && large_bytes(map, len) > 0)
+		if (opt.large && touch(page) && large_bytes(map, len) > 0)
 			set(&s->large, get(&s->large) + 1);
 		if (cut())
 			return -1;
@@ -473,6 +473,8 @@ static int comes_back(bool (*take)(void), unsigned int nr)
 		return wrong("truncate: %s", strerror(rc));
 	if (!get(&s->taken))
 		return wrong("no page was ever taken");
+	if (opt.large && !get(&s->large))
+		return wrong("never mapped by large pages");
 	ksft_print_msg("%u times truncated, %u times taken, %u times large\n",
 		       get(&s->done), get(&s->taken), get(&s->large));
 	return rc ? KSFT_FAIL : KSFT_PASS;
