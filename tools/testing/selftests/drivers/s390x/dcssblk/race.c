@@ -22,9 +22,9 @@
 #include "uring.h"
 
 /* Rounds that find a race on the kernels that have it, several times over. */
-#define HELD_ROUNDS	400
-#define FREE_ROUNDS	800
-#define TASK_ROUNDS	60
+#define HELD_ROUNDS	200
+#define FREE_ROUNDS	400
+#define TASK_ROUNDS	40
 /* Truncate is faster than most of the others: how often, if it has to wait. */
 #define MORE_ROUNDS	50
 
