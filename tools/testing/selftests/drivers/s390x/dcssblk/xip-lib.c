@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What xip-hello executes and reads in place: linked into it, or a shared
- * library. Its 2 MiB of data are large enough to be seen in /proc/meminfo
- * should they get into the page cache.
+ * library. Its 2 MiB of data are many pages, which all have to be the segment's.
  */
 #include "xip-lib.h"
 
