@@ -9,8 +9,8 @@
 #include "dcss.h"
 
 /* Much longer than anything takes that does not wait for somebody. */
-#define STORE_SECONDS	60
-#define SETTLE_TRIES	200
+#define STORE_SECONDS	600
+#define SETTLE_TRIES	4800
 
 static int kmsg = -1;
 

@@ -35,7 +35,7 @@
 #define HELD		"--held"
 
 /* Much longer than all checks of a user take. */
-#define USER_SECONDS	100
+#define USER_SECONDS	1200
 
 static const char *segment, *device, *fstype, *mountpoint, *second;
 static char file[256];

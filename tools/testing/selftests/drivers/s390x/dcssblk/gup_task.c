@@ -390,7 +390,7 @@ static int wake_elsewhere(struct area *a)
 
 	if (fd < 0 || map == MAP_FAILED)
 		return fails("mmap");
-	for (i = 0; i < 5000 && !n; i++) {
+	for (i = 0; i < 100000 && !n; i++) {
 		n = futex(map + pagesize + 8, FUTEX_WAKE, 1, NULL, NULL, 0);
 		usleep(1000);
 	}
@@ -402,7 +402,7 @@ static int wake_elsewhere(struct area *a)
 int task_futex(struct area *a)
 {
 	unsigned int *word = (unsigned int *)(a->map + pagesize + 8);
-	struct timespec timeout = { .tv_sec = 8 };
+	struct timespec timeout = { .tv_sec = 240 };
 	pid_t pid = fork_child();
 	int rc;
 
@@ -423,14 +423,14 @@ int task_futex_requeue(struct area *a)
 {
 	unsigned int *one = (unsigned int *)a->map;
 	unsigned int *two = (unsigned int *)(a->map + pagesize);
-	struct timespec timeout = { .tv_sec = 8 };
+	struct timespec timeout = { .tv_sec = 240 };
 	pid_t pid = fork_child();
 	int i, n = 0;
 
 	if (!pid)
 		_exit(futex(one, FUTEX_WAIT, *one, &timeout, NULL, 0) ?
 		      fails("FUTEX_WAIT") : KSFT_PASS);
-	for (i = 0; i < 5000 && !n; i++) {
+	for (i = 0; i < 100000 && !n; i++) {
 		n = futex(one, FUTEX_CMP_REQUEUE, 0, (void *)1, two, *one);
 		usleep(1000);
 	}

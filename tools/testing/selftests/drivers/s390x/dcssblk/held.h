@@ -13,7 +13,7 @@
 
 /* How long a wait is watched, and how long anything else may take. */
 #define WATCH_MS	300
-#define END_MS		10000
+#define END_MS		240000
 
 struct held {
 	char path[256];

@@ -765,7 +765,7 @@ static int two_sizes(struct area *a)
 
 static int futex(unsigned int *word, int op, unsigned int val)
 {
-	struct timespec timeout = { .tv_sec = 8 };
+	struct timespec timeout = { .tv_sec = 240 };
 
 	return syscall(__NR_futex, word, op, val, &timeout, NULL, 0);
 }
@@ -789,7 +789,7 @@ static int futex_two_sizes(struct area *a)
 	pid = fork_child();
 	if (!pid)
 		_exit(futex(one, FUTEX_WAIT, *one) ? fails("FUTEX_WAIT") : 0);
-	for (i = 0; i < 5000 && !n; i++) {
+	for (i = 0; i < 100000 && !n; i++) {
 		n = futex(two, FUTEX_WAKE, 1);
 		usleep(1000);
 	}

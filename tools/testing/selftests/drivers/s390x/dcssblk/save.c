@@ -309,7 +309,7 @@ static int pending_lazily(void)
 		return KSFT_FAIL;
 	by_mapping(&a, SEED_LAZY);
 	munmap(a.map, a.len);
-	for (tries = 0; tries < 200; tries++) {
+	for (tries = 0; tries < 4800; tries++) {
 		if (show_of(name, "save", text, sizeof(text)) ||
 		    !strcmp(text, "0"))
 			break;

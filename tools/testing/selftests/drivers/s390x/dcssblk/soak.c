@@ -440,7 +440,7 @@ static void progress(void)
 }
 
 /* Much longer than any step takes, in a slow kernel, too. */
-#define STEP_SECONDS	180
+#define STEP_SECONDS	900
 
 /* A process that does not move is shown with its stack, and ended. */
 static void watch(int id)

@@ -18,7 +18,7 @@
 #define LARGE		(2560 * 1024UL)	/* room for two pages of 1 MiB */
 #define WINDOW		(32 * 1024UL)	/* of an operation, fits into a pipe */
 #define DISK_PART	(1024 * 1024UL)	/* of --disk, for each process */
-#define TRIES		1000		/* 10 ms each */
+#define TRIES		24000		/* 10 ms each */
 #define MAX_OPS		40
 
 /* What a device is doing, for the other processes. */
