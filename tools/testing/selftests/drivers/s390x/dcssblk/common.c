@@ -18,7 +18,7 @@
 #include "dcss.h"
 
 /* Much longer than any case takes, also under emulation. */
-#define CASE_SECONDS	300
+#define CASE_SECONDS	1200
 
 /* PAGEMAP_SCAN of <linux/fs.h>, since 6.7 */
 struct scan_arg {
@@ -594,7 +594,10 @@ static void shrink_slabs(void)
 	globfree(&slabs);
 }
 
-/* Free pages on per-CPU lists, megabytes of them, are not in MemFree. */
+/*
+ * A measure, and no verdict: others take and free memory, too. Free pages on
+ * per-CPU lists, megabytes of them, are not in MemFree.
+ */
 long free_kb(void)
 {
 	FILE *f = fopen("/proc/zoneinfo", "r");
@@ -612,21 +615,6 @@ long free_kb(void)
 	return sum + meminfo_kb("MemFree");
 }
 
-/* What is freed later, by RCU or a worker, is waited for. */
-long free_kb_settled(long before, long slack)
-{
-	long now;
-	int i;
-
-	for (i = 0; i < 5; i++) {
-		now = free_kb();
-		if (before - now < slack)
-			break;
-		sleep(1);
-	}
-	return now;
-}
-
 /* A file in /proc, as long as it may be. The caller frees it. */
 char *read_whole(const char *path)
 {
@@ -640,6 +628,143 @@ char *read_whole(const char *path)
 	}
 	text[n] = '\0';
 	return strdup(text);
+}
+
+/* The lines of a file that contain @word. */
+static void put_lines(FILE *out, const char *path, const char *word)
+{
+	FILE *in = fopen(path, "r");
+	char line[512];
+
+	while (in && fgets(line, sizeof(line), in))
+		if (strstr(line, word))
+			fprintf(out, "%s: %s", path, line);
+	if (in)
+		fclose(in);
+}
+
+#define TABLES "/sys/kernel/debug/kernel_page_tables"
+
+/* From @first to @last of the kernel's page tables. */
+static void put_tables(FILE *out, const char *first, const char *last)
+{
+	FILE *in = fopen(TABLES, "r");
+	bool inside = false;
+	char line[512];
+
+	while (in && fgets(line, sizeof(line), in)) {
+		inside |= !!strstr(line, first);
+		if (inside)
+			fprintf(out, "kernel_page_tables: %s", line);
+		if (strstr(line, last))
+			break;
+	}
+	if (in)
+		fclose(in);
+}
+
+/*
+ * What a device may not leave behind, counted where nobody else counts: pages
+ * of the memmap, and the page tables of the vmemmap, and those of the 1:1
+ * mapping. A table that has become empty and stays is a line of another level.
+ * The caller frees it.
+ */
+char *kernel_counts(bool identity)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	put_lines(out, "/proc/vmstat", "nr_memmap");
+	if (identity)
+		put_lines(out, "/proc/meminfo", "DirectMap");
+	put_tables(out, identity ? "Identity Mapping Start" :
+				   "vmemmap Area Start", "vmemmap Area End");
+	fclose(out);
+	return text;
+}
+
+bool kernel_has_kasan(void)
+{
+	FILE *in = fopen(TABLES, "r");
+	bool found = false;
+	char line[512];
+
+	while (in && !found && fgets(line, sizeof(line), in))
+		found = strstr(line, "Kasan Shadow");
+	if (in)
+		fclose(in);
+	return found;
+}
+
+/*
+ * Stacks and per-CPU data come and go with tasks of anybody's; what is unpurged
+ * is free.
+ */
+static bool is_noise(const char *line, size_t len)
+{
+	static const char * const words[] = {
+		"unpurged", "dup_task_struct", "alloc_thread_stack", "pcpu_",
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(words); i++)
+		if (memmem(line, len, words[i], strlen(words[i])))
+			return true;
+	return false;
+}
+
+/*
+ * /proc/vmallocinfo without addresses, which are hashed. They are in the order
+ * of what was free. The caller frees it.
+ */
+char *vmalloc_lines(void)
+{
+	char *all = read_whole("/proc/vmallocinfo"), *to = all, *line, *end;
+	char *text;
+	size_t n;
+
+	for (line = all; *line; line = end) {
+		end = line + strcspn(line, "\n");
+		end += *end == '\n';
+		text = memchr(line, ' ', end - line);
+		if (!text || is_noise(text, end - text))
+			continue;
+		n = end - text;
+		memmove(to, text, n);
+		to += n;
+	}
+	*to = '\0';
+	return all;
+}
+
+/* Report the first line that differs. */
+int same_text(const char *what, const char *is, const char *was)
+{
+	const char *a = is, *b = was;
+
+	while (*a == *b && *a) {
+		a++;
+		b++;
+	}
+	if (*a == *b)
+		return KSFT_PASS;
+	while (a > is && a[-1] != '\n') {
+		a--;
+		b--;
+	}
+	return wrong("%s: \"%.*s\" instead of \"%.*s\"", what,
+		     (int)strcspn(a, "\n"), a, (int)strcspn(b, "\n"), b);
+}
+
+/* As kernel_counts() gave it before. */
+int counts_as_before(const char *was, bool identity)
+{
+	char *is = kernel_counts(identity);
+	int rc = same_text("kernel", is, was);
+
+	free(is);
+	return rc;
 }
 
 /* R, S, D, ... or 0 for a task that is gone. */

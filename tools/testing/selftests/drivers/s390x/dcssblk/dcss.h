@@ -117,7 +117,11 @@ int iomem_range(const char *segment, unsigned long long *first,
 		unsigned long long *last);
 long meminfo_kb(const char *field);
 long free_kb(void);
-long free_kb_settled(long before, long slack);
+char *kernel_counts(bool identity);
+int counts_as_before(const char *was, bool identity);
+bool kernel_has_kasan(void);
+char *vmalloc_lines(void);
+int same_text(const char *what, const char *is, const char *was);
 char *read_whole(const char *path);
 int task_state(pid_t tid);
 

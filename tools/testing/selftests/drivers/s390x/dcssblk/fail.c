@@ -29,16 +29,12 @@
 
 #define DEBUG		"/sys/kernel/debug/"
 #define DATA_SIZE	65536
-/*
- * What slabs and lists may keep of the memory of many rounds, when the same has
- * been done before: every so many allocations.
- */
-#define SLACK_KB	48
-#define WARM_UP		8
 /* Reports of one operation: after that nothing is what it was. */
 #define ENOUGH		3
 /* A failure that is never reached, to count what could have failed. */
 #define NEVER		1000000
+/* Much longer than any operation takes. */
+#define ALARM_SECONDS	1200
 /* With KASAN: one allocation in this many, ... */
 #define SPARSE		5
 /* ... and one look at the page tables; odd, as a round of "add" has two. */
@@ -397,7 +393,7 @@ static int fail_at(const struct op *op, unsigned int n, unsigned int *left,
 	log_mark();
 	if (device_go(&device, op->from) || op->prepare())
 		return KSFT_FAIL;
-	alarm(60);
+	alarm(ALARM_SECONDS);
 	arm(n);
 	*error = op->run();
 	*left = disarm();
@@ -433,39 +429,18 @@ static unsigned int all_rounds(const struct op *op, unsigned int step)
 		nr += !left;
 		failed += !!error;
 	}
-	if (step < WARM_UP)
-		ksft_print_msg("%s: %u failures, %u errors\n", op->name, nr,
-			       failed);
+	ksft_print_msg("%s: %u failures, %u errors\n", op->name, nr, failed);
 	return bad;
 }
 
-typedef unsigned int rounds_fn(const struct op *op, unsigned int step);
-
-static unsigned int without_loss(rounds_fn *rounds, const struct op *op)
+static unsigned int stride(void)
 {
-	unsigned int stride = slow ? SPARSE : 1;
-	unsigned int bad = rounds(op, WARM_UP * stride), tries;
-	long before, after;
-
-	for (tries = 0; !bad && tries < 2; tries++) {
-		before = free_kb();
-		bad = rounds(op, stride);
-		after = free_kb_settled(before, SLACK_KB);
-		ksft_print_msg("free: %ld kB, %ld kB afterwards\n", before,
-			       after);
-		if (!bad && before - after < SLACK_KB)
-			return 0;
-	}
-	if (!bad) {
-		wrong("memory is lost");
-		bad++;
-	}
-	return bad;
+	return slow ? SPARSE : 1;
 }
 
-static unsigned int rounds_of(const struct op *op, unsigned int step)
+static unsigned int rounds_of(const struct op *op)
 {
-	unsigned int bad = begin(op) ? 1 : all_rounds(op, step);
+	unsigned int bad = begin(op) ? 1 : all_rounds(op, stride());
 
 	if (device_go(&device, ABSENT) || device_as_before(&device, ABSENT))
 		bad++;
@@ -477,7 +452,7 @@ static void sweep(const struct op *op, bool lasting)
 	unsigned int bad;
 
 	set_lasting(lasting);
-	bad = without_loss(rounds_of, op);
+	bad = rounds_of(op);
 	set_lasting(false);
 	ksft_test_result(!bad, "%s, %s\n", op->name,
 			 lasting ? "no memory from some point on" :
@@ -562,7 +537,7 @@ static int load_at(unsigned int n, const char *args, const char *unloaded,
 	int rc, error;
 
 	log_mark();
-	alarm(60);
+	alarm(ALARM_SECONDS);
 	arm(n);
 	error = load_module(args);
 	*left = disarm();
@@ -587,15 +562,16 @@ static int load_at(unsigned int n, const char *args, const char *unloaded,
  * All that the module takes itself, at the end of what the kernel takes for it,
  * and a sample of what is behind it: that is the path of "add".
  */
-static unsigned int load_rounds(const struct op *op, unsigned int step)
+static unsigned int load_rounds(void)
 {
 	unsigned int n, own = count_module(), left = 0, bad = !own, nr = 0;
 	char args[256], *unloaded = device_look(&device);
+	/* Where a module has been, the 1:1 mapping stays in smaller pages. */
+	char *counts = kernel_counts(false);
 
-	(void)op;
 	snprintf(args, sizeof(args), "segments=%s", device.list);
 	for (n = own > 40 ? own - 40 : 1; own && !left && bad < ENOUGH;
-	     n += (n < own ? 1 : 5) * step, nr++) {
+	     n += (n < own ? 1 : 5) * stride(), nr++) {
 		if (load_at(n, args, unloaded, &left)) {
 			wrong("... where allocation %u of loading fails", n);
 			bad++;
@@ -603,6 +579,8 @@ static unsigned int load_rounds(const struct op *op, unsigned int step)
 	}
 	ksft_print_msg("module: %u failures of %u, %u of these without a device\n",
 		       nr, n, own);
+	bad += counts_as_before(counts, false) != KSFT_PASS;
+	free(counts);
 	free(unloaded);
 	return bad;
 }
@@ -612,7 +590,7 @@ static void sweep_module(bool lasting)
 	unsigned int bad;
 
 	set_lasting(lasting);
-	bad = without_loss(load_rounds, NULL);
+	bad = load_rounds();
 	set_lasting(false);
 	ksft_test_result(!bad, "load the module, %s\n",
 			 lasting ? "no memory from some point on" :

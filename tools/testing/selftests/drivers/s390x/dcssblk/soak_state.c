@@ -6,30 +6,6 @@
 #include "dcss.h"
 #include "soak.h"
 
-/*
- * Addresses are hashed, and in the order of what was free. What is unpurged is
- * free, too.
- */
-static char *vmalloc_lines(void)
-{
-	char *all = read_whole("/proc/vmallocinfo"), *to = all, *line, *end;
-	char *text;
-	size_t n;
-
-	for (line = all; *line; line = end) {
-		end = line + strcspn(line, "\n");
-		end += *end == '\n';
-		text = memchr(line, ' ', end - line);
-		if (!text || memmem(text, end - text, "unpurged", 8))
-			continue;
-		n = end - text;
-		memmove(to, text, n);
-		to += n;
-	}
-	*to = '\0';
-	return all;
-}
-
 /* What the kernel maps outside of vmalloc, stacks and modules. */
 static char *page_tables(void)
 {
@@ -42,8 +18,7 @@ static char *page_tables(void)
 }
 
 static struct {
-	char *iomem, *vmalloc, *tables;
-	long free;
+	char *iomem, *vmalloc, *tables, *counts;
 } before;
 
 /*
@@ -71,7 +46,7 @@ void remember(void)
 	}
 	before.iomem = read_whole("/proc/iomem");
 	before.vmalloc = vmalloc_lines();
-	before.free = free_kb();
+	before.counts = kernel_counts(true);
 }
 
 static int compare_lines(const void *a, const void *b)
@@ -143,18 +118,9 @@ static int tables_as_before(void)
 	return as_before("kernel page tables", before.tables, page_tables());
 }
 
-/*
- * A megabyte goes to slabs in use and to what is freed later. A memmap that is
- * not given back is 256 KiB and more, once for each life.
- */
-#define SLACK_KB	2048
-
-static int memory_as_before(void)
+static int counts_of_kernel(void)
 {
-	long now = free_kb_settled(before.free, SLACK_KB);
-
-	ksft_print_msg("free: %ld kB, %ld kB afterwards\n", before.free, now);
-	return before.free - now < SLACK_KB ? KSFT_PASS : KSFT_FAIL;
+	return counts_as_before(before.counts, true);
 }
 
 static int all_removed(void)
@@ -193,5 +159,5 @@ const struct state_test state_tests[NR_STATE_TESTS] = {
 	{ "/proc/iomem as before", iomem_as_before },
 	{ "/proc/vmallocinfo as before", vmalloc_as_before },
 	{ "kernel page tables as before", tables_as_before },
-	{ "memory as before", memory_as_before },
+	{ "memmap as before", counts_of_kernel },
 };

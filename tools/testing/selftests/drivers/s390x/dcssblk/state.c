@@ -68,40 +68,6 @@ static void show_file(FILE *out, const char *path, const char *word)
 	fclose(in);
 }
 
-#define TABLES "/sys/kernel/debug/kernel_page_tables"
-
-/* From @first to @last of the kernel's page tables. */
-static void show_tables(FILE *out, const char *first, const char *last)
-{
-	FILE *in = fopen(TABLES, "r");
-	bool inside = false;
-	char line[512];
-
-	if (!in)
-		return;
-	while (fgets(line, sizeof(line), in)) {
-		inside |= !!strstr(line, first);
-		if (inside)
-			fprintf(out, "kernel_page_tables: %s", line);
-		if (strstr(line, last))
-			break;
-	}
-	fclose(in);
-}
-
-bool kernel_has_kasan(void)
-{
-	FILE *in = fopen(TABLES, "r");
-	bool found = false;
-	char line[512];
-
-	while (in && !found && fgets(line, sizeof(line), in))
-		found = strstr(line, "Kasan Shadow");
-	if (in)
-		fclose(in);
-	return found;
-}
-
 /*
  * Whoever has it loaded. SAVESEG changes the number of the spool file and the
  * class of a copy that is in use.
@@ -160,38 +126,6 @@ char *device_look(const struct dcss_device *dev)
 	return text;
 }
 
-/* What may differ between two ways of having a device, with and without DAX. */
-static char *look_at_tables(void)
-{
-	char *text = NULL;
-	size_t len;
-	FILE *out = open_memstream(&text, &len);
-
-	show_tables(out, "Identity Mapping Start", "vmemmap Area End");
-	show_file(out, "/proc/meminfo", "DirectMap");
-	fclose(out);
-	return text;
-}
-
-/* Report the first line that differs. */
-int same_text(const char *what, const char *is, const char *was)
-{
-	const char *a = is, *b = was;
-
-	while (*a == *b && *a) {
-		a++;
-		b++;
-	}
-	if (*a == *b)
-		return KSFT_PASS;
-	while (a > is && a[-1] != '\n') {
-		a--;
-		b--;
-	}
-	return wrong("%s: \"%.*s\" instead of \"%.*s\"", what,
-		     (int)strcspn(a, "\n"), a, (int)strcspn(b, "\n"), b);
-}
-
 /* By the order of their beauty: whatever is not one of them is broken. */
 enum where device_where(const struct dcss_device *dev)
 {
@@ -214,13 +148,14 @@ int device_is(const struct dcss_device *dev, enum where where)
 	return rc;
 }
 
-/* Also in what nobody sees: no failure was on the way. */
+/*
+ * Also in what nobody sees, and what may differ between two ways of having a
+ * device, with and without DAX: no failure was on the way.
+ */
 int device_as_before(const struct dcss_device *dev, enum where where)
 {
-	char *text = look_at_tables();
-	int rc = same_text(dev->list, text, dev->tables[where]);
+	int rc = counts_as_before(dev->counts[where], true);
 
-	free(text);
 	return device_is(dev, where) == KSFT_PASS ? rc : KSFT_FAIL;
 }
 
@@ -229,7 +164,7 @@ static int remove_now(const struct dcss_device *dev)
 {
 	int tries, rc;
 
-	for (tries = 0; tries < 5; tries++) {
+	for (tries = 0; tries < 240; tries++) {
 		rc = store("remove", dev->segment[0]);
 		if (rc != EBUSY)
 			break;
@@ -419,7 +354,6 @@ static void learn_content(struct dcss_device *dev)
 		dev->size *= 512;
 	if (f)
 		fclose(f);
-	/* Not to come and go while somebody counts free memory. */
 	dev->content = malloc(dev->size);
 	dev->buf = malloc(dev->size);
 	if (stat(dev->block, &st) || !S_ISBLK(st.st_mode))
@@ -454,9 +388,9 @@ int device_learn(struct dcss_device *dev, const char *list, const char *fstype,
 		if (device_go(dev, order[i]))
 			return KSFT_FAIL;
 		free(dev->seen[order[i]]);
-		free(dev->tables[order[i]]);
+		free(dev->counts[order[i]]);
 		dev->seen[order[i]] = device_look(dev);
-		dev->tables[order[i]] = look_at_tables();
+		dev->counts[order[i]] = kernel_counts(true);
 	}
 	return KSFT_PASS;
 }

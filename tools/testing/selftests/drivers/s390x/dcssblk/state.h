@@ -33,16 +33,14 @@ struct dcss_device {
 	char *buf;		/* as large */
 	size_t size;
 	char *seen[NR_STATES];	/* in sysfs and so on */
-	char *tables[NR_STATES];	/* in the kernel's page tables */
+	char *counts[NR_STATES];	/* by the kernel, see kernel_counts() */
 };
 
-bool kernel_has_kasan(void);
 int cp_command(const char *command, char *answer, size_t len);
 
 int device_learn(struct dcss_device *dev, const char *list, const char *fstype,
 		 const char *mountpoint);
 char *device_look(const struct dcss_device *dev);
-int same_text(const char *what, const char *is, const char *was);
 enum where device_where(const struct dcss_device *dev);
 int device_is(const struct dcss_device *dev, enum where where);
 int device_as_before(const struct dcss_device *dev, enum where where);
