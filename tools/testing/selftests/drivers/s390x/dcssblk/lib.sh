@@ -50,14 +50,14 @@ complaints()	# complaints [MARK]
 counts()	# counts [vmemmap]
 {
 	tables=/sys/kernel/debug/kernel_page_tables
+	from='Identity Mapping Start'
 	grep '^nr_memmap' /proc/vmstat
-	if [ -z "${1-}" ]; then
+	if [ -n "${1-}" ]; then
+		from='vmemmap Area Start'
+	else
 		grep '^DirectMap' /proc/meminfo
-		[ ! -r $tables ] || sed -n \
-			'/Identity Mapping Start/,/Identity Mapping End/p' $tables
 	fi
-	[ ! -r $tables ] || sed -n \
-		'/vmemmap Area Start/,/vmemmap Area End/p' $tables
+	[ ! -r $tables ] || sed -n "/$from/,/vmemmap Area End/p" $tables
 }
 
 # Shows what is different from an earlier text of counts().
