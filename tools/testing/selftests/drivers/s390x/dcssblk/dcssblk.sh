@@ -30,6 +30,9 @@
 #	-F FSTYPE:LIST		CP fails, see cpfail.c: on tools/testing/zvm only
 #	-d FSTYPE:SEGMENT[:SEGMENT]
 #				dm-linear over them has a file system, see end.c
+#	-p SWAP:SEGMENT:FSTYPE[:ro][:large][,SEGMENT:FSTYPE...]
+#				memory is short and the first segment is a swap
+#				area, see pressure.c: best in 96 MiB of storage
 #	-S			the kernel has no struct pages for a DCSS: the
 #				cases marked so have to fail; $DCSSBLK_STOCK=1
 #	-T			only a table of what works, of the first -s
@@ -46,9 +49,9 @@ set -u
 tmp=${TMPDIR:-/tmp}/dcssblk.$$
 stock=${DCSSBLK_STOCK:-0}
 segments='' other='' otherdir='' refused='' bad='' chain='' table='' mapper=''
-types='' params='' users='' nomem='' nocp=''
+types='' params='' users='' nomem='' nocp='' pressure=''
 
-while getopts s:o:O:n:b:c:a:m:u:f:F:d:ST opt; do
+while getopts s:o:O:n:b:c:a:m:u:f:F:d:p:ST opt; do
 	case $opt in
 	s)	segments="$segments $OPTARG" ;;
 	o)	other=$OPTARG ;;
@@ -61,6 +64,7 @@ while getopts s:o:O:n:b:c:a:m:u:f:F:d:ST opt; do
 	u)	users=$OPTARG ;;
 	f)	nomem="$nomem $OPTARG" ;;
 	d)	mapper="$mapper $OPTARG" ;;
+	p)	pressure=$OPTARG ;;
 	F)	nocp="$nocp $OPTARG" ;;
 	S)	stock=1 ;;
 	T)	table=1 ;;
@@ -420,6 +424,32 @@ no_cp()		# no_cp FSTYPE:LIST
 	check_log "${1#*:}: CP fails"
 }
 
+# The swap area is on a segment, as administrators have it on virtual disks.
+memory_pressure()
+{
+	swap=${pressure%%:*}
+	mark
+	add "$swap" && mkswap "$(device "$swap")" >/dev/null &&
+		swapon "$(device "$swap")"
+	result $? "$swap: a swap area"
+	for s in $(echo "${pressure#*:}" | tr , ' '); do
+		split "$s"
+		add "$seg" && mount_dax
+		result $? "$seg: mount -t $type -o dax"
+		dir=$mnt
+		for o in "" ${large:+--large}; do
+			# shellcheck disable=SC2086 # options, to be split
+			run "$seg: memory is short${o:+, large pages}" \
+				"$here/pressure" $o ${ro:+--readonly} "$dir"
+		done
+		umount "$mnt" && remove "$seg"
+		result $? "$seg: remove"
+	done
+	swapoff "$(device "$swap")" && remove "$swap"
+	result $? "$swap: no swap area any more"
+	check_log "memory is short"
+}
+
 with_other()
 {
 	[ -n "$other" ] || return
@@ -477,7 +507,7 @@ show_table()
 mkdir -p "$tmp"
 trap 'rm -f "$tmp"/* 2>/dev/null; rmdir "$tmp"/* "$tmp" 2>/dev/null' EXIT
 [ -d $root ] || modprobe dcssblk 2>/dev/null || insmod dcssblk.ko 2>/dev/null
-if [ ! -w $root/add ] || [ -z "$segments$bad$refused$types$params$users$nomem$nocp$mapper" ]; then
+if [ ! -w $root/add ] || [ -z "$segments$bad$refused$types$params$users$nomem$nocp$mapper$pressure" ]; then
 	echo "1..0 # SKIP dcssblk, root and the name of a segment are needed"
 	exit 4
 fi
@@ -490,11 +520,12 @@ fi
 : >"$tmp/stock-log"
 # A kernel without struct pages has many of the errors that these look for.
 if [ "$stock" = 1 ]; then
-	bad='' types='' params='' users='' nomem='' nocp='' mapper=''
+	bad='' types='' params='' users='' nomem='' nocp='' mapper='' pressure=''
 fi
 [ -z "$bad" ] || bad_input
 [ -z "$params" ] || module_parameter
 [ -z "$users" ] || two_users
+[ -z "$pressure" ] || memory_pressure
 for s in $nomem; do
 	no_memory "$s"
 done

@@ -62,6 +62,8 @@ static const struct dcss_case cases[] = {
 	{ "vmsplice from a pipe", io_vmsplice_in, WRITABLE, 0, 0 },
 	{ "sendfile, splice from the file", io_splice_file,
 	  SHARED_RW | PRIVATE_RO, 0, 0 },
+	/* Mapped by their address, pages of the segment are nobody's to keep. */
+	{ "vmsplice of /dev/mem is refused", io_dev_mem, 0, 0, NO_MAPPING },
 
 	/*
 	 * Remote access. The one who asks has nothing mapped at that address:

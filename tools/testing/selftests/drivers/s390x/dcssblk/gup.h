@@ -18,6 +18,7 @@ int io_tee(struct area *a);
 int io_vmsplice_file(struct area *a);
 int io_vmsplice_in(struct area *a);
 int io_splice_file(struct area *a);
+int io_dev_mem(struct area *a);
 
 int task_readv(struct area *a);
 int task_writev(struct area *a);

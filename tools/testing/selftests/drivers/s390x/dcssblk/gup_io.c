@@ -245,3 +245,31 @@ int io_splice_file(struct area *a)
 	return differs("splice", buf, a->file, pagesize) ? KSFT_FAIL :
 							   KSFT_PASS;
 }
+
+/* By get_user_pages_fast(), which has only the page table to go by. */
+int io_dev_mem(struct area *a __maybe_unused)
+{
+	unsigned long long first, last;
+	struct iovec iov = { .iov_len = pagesize };
+	int fd = open("/dev/mem", O_RDONLY), p[2];
+
+	if (fd < 0)
+		return skip("/dev/mem: %s", strerror(errno));
+	if (!opt.segment || iomem_range(opt.segment, &first, &last))
+		return skip("no --segment in /proc/iomem");
+	iov.iov_base = mmap(NULL, pagesize, PROT_READ, MAP_SHARED, fd, first);
+	close(fd);
+	if (iov.iov_base == MAP_FAILED)
+		return skip("/dev/mem: mmap: %s", strerror(errno));
+	touch(iov.iov_base);
+	if (pipe(p))
+		return fails("pipe");
+	if (vmsplice(p[1], &iov, 1, 0) >= 0)
+		return wrong("the pipe took a page");
+	if (errno != EFAULT)
+		return fails("vmsplice");
+	close(p[0]);
+	close(p[1]);
+	munmap(iov.iov_base, pagesize);
+	return KSFT_PASS;
+}

@@ -180,6 +180,7 @@ LEN2,EN,71500-715FF
 LMIX,EW+EN,71700-717FF+71800-718FF
 DM0,SW,71A00-721FF,$out/dm0.img
 DM1,SW,72300-72AFF,$out/dm1.img
+SWAP,SN,73000-76FFF
 END
 cat >"$out/args" <<END
 -o OTHER:ext4 -s EXT4:ext4:large -s EXT2:ext2 -s XFS:xfs:large
@@ -190,5 +191,8 @@ cat >"$out/admin" <<END
 -o OTHER:ext4 -b BAD,BADPAIR,BADAPART,BADOVER,BADRAM=1000-11FF -c LEW2:LEN2
 -a ext2:LSW=SW,LEW=EW,LSR=SR,LER=ER,LSC=SC,LSN=SN,LEN=EN,LEW2:LEN2=EWEN,LMIX=EWEN
 -m LSW,LEW2:LEN2,LSR -u ext2:CHAIN0:CHAIN1:CHAIN2 -f ext2:ONE -F ext2:CHAIN0:CHAIN1:CHAIN2
+END
+cat >"$out/pressure" <<END
+-p SWAP:EXT4:ext4:large,EXT2:ext2,XFS:xfs,EROFS:erofs:ro
 END
 cat "$out/args" "$out/admin"

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * When memory is short, what a program has copied of a private mapping goes to
+ * the swap area, and what it has not is still the device's: the two are next
+ * to each other in a page table. Pages of the device are nothing to reclaim,
+ * age, or be surprised by, whichever way the kernel looks for pages that
+ * nobody uses.
+ *
+ *	pressure [options of gup] DIRECTORY
+ *
+ * There is a swap area with 32 MiB free, best on a small machine.
+ */
+#include <signal.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include "../../../kselftest.h"
+#include "dcss.h"
+
+/* Multi-gen LRU, Documentation/admin-guide/mm/multigen_lru.rst */
+#define ENABLED		"/sys/kernel/mm/lru_gen/enabled"
+#define GENERATIONS	"/sys/kernel/debug/lru_gen"
+/* Swap rather than drop page cache, walk whatever seems not worth it, all. */
+#define SWAPPINESS	200
+#define FORCE		1
+#define ALL_PAGES	1000000
+/* How often to try before a page that is not swapped out is a mistake. */
+#define ROUNDS		10
+
+/* How much more than there is gets used; what the swap area has to take. */
+#define TOO_MUCH_KB	(16 * 1024)
+#define SWAP_KB		(32 * 1024)
+#define SWAPPED_KB	(4 * 1024)
+
+#define PM_SWAP		0x4000000000000000ULL
+
+/* Of the root memory control group on node 0. */
+static int youngest(unsigned long *seq)
+{
+	FILE *f = fopen(GENERATIONS, "r");
+	char line[256];
+	int found = 0, node = 0;
+
+	if (!f)
+		return 0;
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, " node %d", &node) == 1 && found)
+			break;
+		if (sscanf(line, "%lu", seq) == 1)
+			found = 1;
+	}
+	fclose(f);
+	return found;
+}
+
+static int command(char what, unsigned long seq, unsigned long arg)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "%c 0 0 %lu %d %lu\n", what, seq,
+		 SWAPPINESS, arg);
+	return put_string(GENERATIONS, text) ?
+	       fails("%s: %s", GENERATIONS, text) : KSFT_PASS;
+}
+
+/* What was young is two generations behind: old enough to be evicted. */
+static int get_older(unsigned long *old)
+{
+	unsigned long seq;
+	int i;
+
+	if (put_string(ENABLED, "y") || !youngest(old))
+		return skip("no multi-gen LRU, or no debugfs");
+	for (i = 0; i < 2; i++) {
+		if (!youngest(&seq))
+			return wrong("%s: no generation", GENERATIONS);
+		if (command('+', seq, FORCE))
+			return KSFT_FAIL;
+	}
+	return KSFT_PASS;
+}
+
+static void use(const struct area *a)
+{
+	size_t off;
+
+	for (off = 0; off < a->len; off += pagesize)
+		touch(a->map + off);
+}
+
+static size_t pages(const struct area *a, unsigned long long bit)
+{
+	size_t off, n = 0;
+
+	for (off = 0; off < a->len; off += pagesize)
+		if (pagemap_entry(getpid(), (uintptr_t)a->map + off) & bit)
+			n++;
+	return n;
+}
+
+static int nothing_changed(struct area *a)
+{
+	return written(a, a->want);
+}
+
+/*
+ * Who evicts a page finds that it was used, and looks at its neighbours: at
+ * those of the device, too.
+ */
+static int used(struct area *a)
+{
+	unsigned long old;
+	int rc;
+
+	use(a);
+	rc = get_older(&old);
+	if (rc)
+		return rc;
+	use(a);
+	if (command('-', old, ALL_PAGES))
+		return KSFT_FAIL;
+	return nothing_changed(a);
+}
+
+/* Copied pages go, and come back; those of the device stay where they are. */
+static int not_used(struct area *a)
+{
+	size_t copies = 0, gone = 0, off, there;
+	unsigned long old;
+	int rc, i;
+
+	for (off = 0; off < a->len; off += pagesize)
+		copies += own_page(a, off);
+	use(a);
+	/* First they are found to have been used, or are not on a list yet. */
+	for (i = 0; i < ROUNDS && (i < 2 || gone < copies); i++) {
+		rc = get_older(&old);
+		if (rc)
+			return rc;
+		if (command('-', old, ALL_PAGES))
+			return KSFT_FAIL;
+		gone = pages(a, PM_SWAP);
+	}
+	there = pages(a, PM_PRESENT);
+	if (copies && !gone)
+		return wrong("no page of %zu was swapped out", copies);
+	if (gone > copies)
+		return wrong("%zu pages swapped out, of %zu that can", gone,
+			     copies);
+	if (gone + there != a->len / pagesize)
+		return wrong("%zu pages mapped, %zu swapped out, of %zu", there,
+			     gone, a->len / pagesize);
+	return nothing_changed(a);
+}
+
+/* Writes to more memory than there is, says so, and waits to be killed. */
+static void use_memory(size_t len, int fd)
+{
+	char *mem = mmap(NULL, len, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	size_t off;
+
+	if (mem == MAP_FAILED)
+		_exit(fails("mmap of %zu bytes", len));
+	for (off = 0; off < len; off += pagesize)
+		memcpy(mem + off, &off, sizeof(off));
+	if (write(fd, "x", 1) == 1)
+		pause();
+	_exit(KSFT_FAIL);
+}
+
+static int too_much(struct area *a)
+{
+	long swap = meminfo_kb("SwapFree"), taken;
+	size_t len = (meminfo_kb("MemAvailable") + TOO_MUCH_KB) * 1024UL;
+	int ready[2];
+	pid_t pid;
+	char c;
+
+	use(a);
+	if (pipe(ready))
+		return fails("pipe");
+	pid = fork_child();
+	if (!pid) {
+		close(ready[0]);
+		use_memory(len, ready[1]);
+	}
+	close(ready[1]);
+	if (read(ready[0], &c, 1) != 1) {
+		child_result(pid);
+		return wrong("not %zu bytes used", len);
+	}
+	close(ready[0]);
+	taken = swap - meminfo_kb("SwapFree");
+	use(a);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	if (taken < SWAPPED_KB)
+		return wrong("%ld kB were swapped out", taken);
+	return nothing_changed(a);
+}
+
+static int too_much_lru_gen(struct area *a)
+{
+	if (put_string(ENABLED, "y"))
+		return skip("no multi-gen LRU");
+	return too_much(a);
+}
+
+static int too_much_lru(struct area *a)
+{
+	put_string(ENABLED, "n");
+	return too_much(a);
+}
+
+static const struct dcss_case cases[] = {
+	{ "generations, used", used, ANY, 0, 0 },
+	{ "generations, not used", not_used, ANY, 0, 0 },
+	{ "no memory, generations", too_much_lru_gen, ANY, 0, 0 },
+	{ "no memory, two lists", too_much_lru, ANY, 0, 0 },
+};
+
+int main(int argc, char **argv)
+{
+	dcss_parse(argc, argv);
+	if (meminfo_kb("SwapFree") < SWAP_KB)
+		ksft_exit_skip("no swap area with %d kB free\n", SWAP_KB);
+	dcss_run(cases, ARRAY_SIZE(cases));
+}
