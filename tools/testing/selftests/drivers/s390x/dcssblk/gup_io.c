@@ -247,12 +247,13 @@ int io_splice_file(struct area *a)
 }
 
 /* By get_user_pages_fast(), which has only the page table to go by. */
-int io_dev_mem(struct area *a __maybe_unused)
+int io_dev_mem(struct area *a)
 {
 	unsigned long long first, last;
 	struct iovec iov = { .iov_len = pagesize };
 	int fd = open("/dev/mem", O_RDONLY), p[2];
 
+	(void)a;
 	if (fd < 0)
 		return skip("/dev/mem: %s", strerror(errno));
 	if (!opt.segment || iomem_range(opt.segment, &first, &last))
