@@ -682,7 +682,6 @@ static void make_shared(void)
 	pthread_rwlockattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
 	for (i = 0; i < PARTS; i++)
 		pthread_rwlock_init(&shm->part[i].lock, &attr);
-	pthread_rwlock_init(&shm->gate, &attr);
 }
 
 static void show_results(void)

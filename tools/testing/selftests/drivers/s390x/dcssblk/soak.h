@@ -45,8 +45,6 @@ struct shared {
 	int done;			/* no worker is left */
 	int hung;			/* a process cannot be ended */
 	unsigned int large;		/* mappings with pages of 1 MiB */
-	/* Held for reading: nobody else opens a block device. */
-	pthread_rwlock_t gate;
 	unsigned int next[MAX_DEVICES];
 	unsigned int op_count[MAX_OPS];
 	unsigned long long op_ns[MAX_OPS];

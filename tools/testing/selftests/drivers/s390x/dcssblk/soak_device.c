@@ -322,33 +322,33 @@ static void op_lazy(struct worker *w)
 }
 
 /*
- * A page in a pipe keeps an unmounted device as it is, whether or not somebody
- * looks at the block device meanwhile. If so, save is only put off.
+ * A page in a pipe keeps the file system: it cannot be unmounted, and goes on if
+ * it is nevertheless. Whoever mounts it in this time gets the same one.
  */
 static void op_held(struct worker *w)
 {
-	bool alone = one_in(2);
+	bool before = one_in(2);
 	struct view v;
 	int fds[2];
 
-	if (alone)
-		pthread_rwlock_rdlock(&shm->gate);
 	view_of(w, &v, PROT_READ, MAP_SHARED);
 	no_holes(&v);
 	splice_in(&v, fds, 0, v.used);
 	close_view(&v);
-	do_unmount(w);
+	trace("umount %s", w->mnt);
+	if (!umount(w->mnt) || errno != EBUSY)
+		bad("umount with a page in a pipe");
+	if (umount2(w->mnt, MNT_DETACH))
+		bad("umount -l");
+	w->mounted = false;
 	refused(w, "remove", w->name, EBUSY);
 	if (one_in(2))
 		refused(w, "@shared", w->toggle ? "1" : "0", EBUSY);
-	if (!try_mount(w, "dax", 0) || errno != EBUSY)
-		bad("mount with a page in a pipe");
-	if (alone && one_in(2))
-		refused(w, "@save", "1", w->volatile_ ? EOPNOTSUPP : EBUSY);
+	if (before)
+		mount_dax(w);
 	pipe_is(w, fds, v.want, v.used, "page held over an unmount");
-	if (alone)
-		pthread_rwlock_unlock(&shm->gate);
-	mount_dax(w);
+	if (!before)
+		mount_dax(w);
 }
 
 const struct op device_ops[] = {
@@ -501,8 +501,6 @@ static void look_inside(struct worker *w)
 	char dev[64];
 	int fd;
 
-	if (pthread_rwlock_trywrlock(&shm->gate))
-		return;
 	snprintf(dev, sizeof(dev), "/dev/dcssblk%d", (int)below(nr_workers));
 	fd = open(dev, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0) {
@@ -513,7 +511,6 @@ static void look_inside(struct worker *w)
 		   errno != EBUSY) {
 		bad("open %s", dev);
 	}
-	pthread_rwlock_unlock(&shm->gate);
 }
 
 static void probe_refused(struct worker *d)
