@@ -21,6 +21,7 @@
 /* Multi-gen LRU, Documentation/admin-guide/mm/multigen_lru.rst */
 #define ENABLED		"/sys/kernel/mm/lru_gen/enabled"
 #define GENERATIONS	"/sys/kernel/debug/lru_gen"
+#define DROP_CACHES	"/proc/sys/vm/drop_caches"
 /* Swap rather than drop page cache, walk whatever seems not worth it, all. */
 #define SWAPPINESS	200
 #define FORCE		1
@@ -70,6 +71,9 @@ static int get_older(unsigned long *old)
 	unsigned long seq;
 	int i;
 
+	/* New pages wait on a CPU's list for more; this puts them in theirs. */
+	if (put_string(DROP_CACHES, "1"))
+		return fails("%s", DROP_CACHES);
 	if (put_string(ENABLED, "y") || !youngest(old))
 		return skip("no multi-gen LRU, or no debugfs");
 	for (i = 0; i < 2; i++) {
@@ -133,7 +137,7 @@ static int not_used(struct area *a)
 	for (off = 0; off < a->len; off += pagesize)
 		copies += own_page(a, off);
 	use(a);
-	/* First they are found to have been used, or are not on a list yet. */
+	/* The first time they are found to have been used. */
 	for (i = 0; i < ROUNDS && (i < 2 || gone < copies); i++) {
 		rc = get_older(&old);
 		if (rc)
