@@ -40,16 +40,20 @@
 static int youngest(unsigned long *seq)
 {
 	FILE *f = fopen(GENERATIONS, "r");
-	char line[256];
 	int found = 0, node = 0;
+	char line[256], *end;
+	unsigned long number;
 
 	if (!f)
 		return 0;
 	while (fgets(line, sizeof(line), f)) {
 		if (sscanf(line, " node %d", &node) == 1 && found)
 			break;
-		if (sscanf(line, "%lu", seq) == 1)
-			found = 1;
+		number = strtoul(line, &end, 10);
+		if (end == line)
+			continue;
+		*seq = number;
+		found = 1;
 	}
 	fclose(f);
 	return found;
