@@ -19,9 +19,9 @@
 #include <linux/ioport.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
+#include <linux/page_ref.h>
 #include <linux/sched.h>
 #include <linux/string.h>
-#include <linux/wait_bit.h>
 #include <asm/dcss_memmap.h>
 
 /**
@@ -40,8 +40,8 @@
  * Memory hotplug works in units of 1 MiB, and so does CP when it allots
  * storage to a DCSS: nothing else can be in a megabyte that a DCSS occupies
  * in part (see DEFSEG in "z/VM: CP Commands and Utilities Reference"). The
- * rest of such a megabyte gets struct pages as well. They are as idle as the
- * others, and as they are outside of @start to @end nobody hands them out.
+ * rest of such a megabyte gets struct pages as well. They are outside of
+ * @start to @end, so nobody who asks the owner is handed one of them.
  *
  * One page in 64 of the range is taken from the guest's storage for the
  * struct pages.
@@ -70,8 +70,6 @@ int dcss_memmap_add(struct dcss_memmap *memmap, struct device *dev,
 
 	memset(memmap, 0, sizeof(*memmap));
 	memmap->dev = dev;
-	memmap->start = start;
-	memmap->end = end;
 	memmap->pgmap.type = MEMORY_DEVICE_FS_DAX;
 	memmap->pgmap.range.start = first;
 	memmap->pgmap.range.end = last;
@@ -80,21 +78,6 @@ int dcss_memmap_add(struct dcss_memmap *memmap, struct device *dev,
 	return PTR_ERR_OR_ZERO(addr);
 }
 EXPORT_SYMBOL_GPL(dcss_memmap_add);
-
-static struct page *dcss_memmap_busy_page(const struct dcss_memmap *memmap)
-{
-	unsigned long pfn, end_pfn = PHYS_PFN(memmap->end + 1);
-
-	for (pfn = PHYS_PFN(memmap->start); pfn < end_pfn; pfn++) {
-		struct page *page = pfn_to_page(pfn);
-
-		if (page_ref_count(page) > 1)
-			return page;
-		if (!(pfn % PAGES_PER_SECTION))
-			cond_resched();
-	}
-	return NULL;
-}
 
 /**
  * dcss_memmap_busy - is a page of a range of DCSS storage in use?
@@ -105,42 +88,69 @@ static struct page *dcss_memmap_busy_page(const struct dcss_memmap *memmap)
  * the storage behind it must stay what it is.
  *
  * The answer is stable only if it is false and the caller keeps the range
- * from being mounted: whoever has no page can only get one from a mapping.
+ * from being mounted, and only as far as file systems go: a mapping of
+ * /dev/mem hands out pages to get_user_pages_fast() at any time.
  *
  * Context: Process context, may sleep.
  * Return: true if a page has references beyond the one of an idle page.
  */
 bool dcss_memmap_busy(const struct dcss_memmap *memmap)
 {
-	return dcss_memmap_busy_page(memmap);
+	const struct range *range = &memmap->pgmap.range;
+	unsigned long pfn, end_pfn = PHYS_PFN(range->end + 1);
+
+	for (pfn = PHYS_PFN(range->start); pfn < end_pfn; pfn++) {
+		if (page_ref_count(pfn_to_page(pfn)) > 1)
+			return true;
+		if (!(pfn % PAGES_PER_SECTION))
+			cond_resched();
+	}
+	return false;
 }
 EXPORT_SYMBOL_GPL(dcss_memmap_busy);
+
+/*
+ * memunmap_pages() waits for nobody who has pinned a page. Without a reference
+ * left, pages cannot be pinned any more.
+ */
+static bool dcss_memmap_freeze(struct dcss_memmap *memmap)
+{
+	unsigned long first = PHYS_PFN(memmap->pgmap.range.start);
+	unsigned long pfn, end_pfn = PHYS_PFN(memmap->pgmap.range.end + 1);
+
+	for (pfn = first; pfn < end_pfn; pfn++) {
+		if (!page_ref_freeze(pfn_to_page(pfn), 1))
+			goto undo;
+		if (!(pfn % PAGES_PER_SECTION))
+			cond_resched();
+	}
+	return true;
+
+undo:
+	while (pfn-- > first)
+		page_ref_unfreeze(pfn_to_page(pfn), 1);
+	return false;
+}
 
 /**
  * dcss_memmap_remove - remove the struct pages of a range of DCSS storage
  * @memmap: range, as dcss_memmap_add() left it
  *
- * Waits for the last reference to a page of the range to go away, however
- * long it takes; ask dcss_memmap_busy() first if that is not wanted. When
- * this returns, the range is no longer mapped into the kernel. Only then may
- * its segments be unloaded.
+ * When this succeeds, the range is no longer mapped into the kernel. Only then
+ * may its segments be unloaded.
  *
- * The caller sees to it that there are no new references: no file system is
- * mounted from the range.
+ * The caller sees to it that no file system is mounted from the range. That
+ * does not keep a mapping of /dev/mem from handing out pages of it, and who
+ * has one may keep it as long as he likes. So this does not wait for him.
  *
  * Context: Process context, may sleep.
+ * Return: 0, or -EBUSY if a page is in use. Nothing was removed then.
  */
-void dcss_memmap_remove(struct dcss_memmap *memmap)
+int dcss_memmap_remove(struct dcss_memmap *memmap)
 {
-	struct page *page;
-
-	/*
-	 * memunmap_pages() waits for users of the pgmap, and who has pinned a
-	 * page is none. The timeout is for folio_put(), which wakes nobody.
-	 */
-	while ((page = dcss_memmap_busy_page(memmap)))
-		wait_var_event_timeout(&page->_refcount,
-				       page_ref_count(page) == 1, HZ);
+	if (!dcss_memmap_freeze(memmap))
+		return -EBUSY;
 	devm_memunmap_pages(memmap->dev, &memmap->pgmap);
+	return 0;
 }
 EXPORT_SYMBOL_GPL(dcss_memmap_remove);

@@ -16,22 +16,18 @@ struct device;
  * struct dcss_memmap - the struct pages of one range of DCSS storage
  * @pgmap: the range as memory hotplug knows it, whole megabytes
  * @dev: device that the range belongs to
- * @start: first byte that the owner may hand out
- * @end: last byte that the owner may hand out
  *
  * Opaque to the owner, who provides the memory for it.
  */
 struct dcss_memmap {
 	struct dev_pagemap pgmap;
 	struct device *dev;
-	phys_addr_t start;
-	phys_addr_t end;
 };
 
 #ifdef CONFIG_FS_DAX
 int dcss_memmap_add(struct dcss_memmap *memmap, struct device *dev,
 		    phys_addr_t start, phys_addr_t end);
-void dcss_memmap_remove(struct dcss_memmap *memmap);
+int dcss_memmap_remove(struct dcss_memmap *memmap);
 bool dcss_memmap_busy(const struct dcss_memmap *memmap);
 #else
 static inline int dcss_memmap_add(struct dcss_memmap *memmap,
@@ -41,8 +37,9 @@ static inline int dcss_memmap_add(struct dcss_memmap *memmap,
 	return -EOPNOTSUPP;
 }
 
-static inline void dcss_memmap_remove(struct dcss_memmap *memmap)
+static inline int dcss_memmap_remove(struct dcss_memmap *memmap)
 {
+	return 0;
 }
 
 static inline bool dcss_memmap_busy(const struct dcss_memmap *memmap)
