@@ -30,6 +30,10 @@
 /* A load over guest storage: z/VM has a code for it; 28 is not verified. */
 #define RC_OVERLAP	28
 
+/* A SAVESEG that is held asks so often, and then fails with this code. */
+#define CP_HOLD_TRIES	10000
+#define CP_HELD_IN_VAIN	9998
+
 /* Functions of DIAGNOSE X'64' in Ry, as in arch/s390/mm/extmem.c. */
 #define DIAG64_PURGESEG	0x08
 #define DIAG64_LOADSHRX	0x20
@@ -248,6 +252,60 @@ int cp_add_fail(struct zvm *vm, const char *text, char *err, size_t errlen)
 	return 0;
 }
 
+/**
+ * cp_set_hold() - let the next SAVESEG of a segment last
+ * @vm: virtual machine
+ * @name: segment
+ * @until: FUNCTION,NAME*COUNT: it lasts until this was done COUNT times
+ * @err: receives the reason
+ * @errlen: size of @err
+ *
+ * Return: 0, or -1 with a message in @err.
+ */
+int cp_set_hold(struct zvm *vm, const char *name, const char *until, char *err, size_t errlen)
+{
+	struct cp_hold hold = { .tries = CP_HOLD_TRIES };
+	char copy[64], *rest = copy, *function, *segment;
+
+	snprintf(copy, sizeof(copy), "%s", until);
+	function = strsep(&rest, ",");
+	segment = strsep(&rest, "*");
+	if (!segment || !rest || parse_number(rest, &hold.count))
+		return fail("'%s' is not FUNCTION,NAME*COUNT", until);
+	if (parse_function(function, &hold.until))
+		return fail("CP function '%s' is unknown: use " FUNCTIONS, function);
+	if (seg_parse_name(name, strlen(name), hold.name, err, errlen) ||
+	    seg_parse_name(segment, strlen(segment), hold.until_name, err, errlen))
+		return -1;
+	vm->hold = hold;
+	return 0;
+}
+
+/* What a SAVESEG may be waiting for. */
+static void done(struct zvm *vm, enum cp_function function, const char *name)
+{
+	if (vm->hold.begun && vm->hold.until == function && !strcmp(vm->hold.until_name, name))
+		vm->hold.count--;
+}
+
+/* CP_AGAIN while a SAVESEG has to wait, then 0, or a code if it was in vain. */
+static int held(struct zvm *vm, const char *name)
+{
+	struct cp_hold *hold = &vm->hold;
+	int rc = 0;
+
+	if (!*hold->name || strcmp(hold->name, name))
+		return 0;
+	if (!hold->begun)
+		cp_record(vm, "SAVESEG %s is held", name);
+	hold->begun = true;
+	if (hold->count > 0 && --hold->tries > 0)
+		return CP_AGAIN;
+	rc = hold->count > 0 ? CP_HELD_IN_VAIN : 0;
+	*hold = (struct cp_hold){ 0 };
+	return rc;
+}
+
 /* The return code that the user wants @function to give, or 0. */
 static int injected(struct zvm *vm, enum cp_function function, const char *name)
 {
@@ -350,6 +408,7 @@ static int diag64_load(struct zvm *vm, const char *name, enum seg_load how, uint
 	}
 	*rx = seg_start(seg);
 	*ry = seg_end(seg);
+	done(vm, how == SEG_SHARED ? CP_LOADSHR : CP_LOADNSR, name);
 	return CC_OK;
 }
 
@@ -362,6 +421,7 @@ static int diag64_purge(struct zvm *vm, const char *name, uint64_t *ry)
 		return diag64_failed(ry, rc);
 	if (seg) {
 		purge(vm, seg);
+		done(vm, CP_PURGESEG, name);
 		return CC_OK;
 	}
 	if (seg_find(vm, name, 'A'))
@@ -741,6 +801,9 @@ static int cp_saveseg(struct command *cmd)
 
 	if (!name || word(cmd))
 		return message(cmd, "NSS", 26, "Operand missing or invalid", NULL);
+	rc = held(cmd->vm, name);
+	if (rc)
+		return rc;
 	seg = seg_find(cmd->vm, name, 'S');
 	rc = saveseg_refused(cmd, seg, name);
 	if (rc)
@@ -792,12 +855,21 @@ static int cp_purge(struct command *cmd)
 	return 0;
 }
 
-/* ZVM FAIL rule: not a command of CP, but the rig's; as zvm-run's --cp-fail. */
+/*
+ * Not a command of CP, but the rig's: ZVM FAIL rule, as zvm-run's --cp-fail, and
+ * ZVM HOLD name until.
+ */
 static int cp_zvm(struct command *cmd)
 {
-	const char *what = word(cmd), *rule = word(cmd);
+	const char *what = word(cmd), *rule = word(cmd), *until;
 	char err[256];
 
+	if (is_word(what, "HOLD", 4) && rule) {
+		until = word(cmd);
+		if (!until || cp_set_hold(cmd->vm, rule, until, err, sizeof(err)))
+			return message(cmd, "ZVM", 2, "", until ? err : NULL);
+		return 0;
+	}
 	if (!is_word(what, "FAIL", 4) || !rule)
 		return message(cmd, "ZVM", 26, "Operand missing or invalid", NULL);
 	if (cp_add_fail(cmd->vm, rule, err, sizeof(err)))
@@ -869,7 +941,8 @@ static void printable(char *text, size_t len)
  *	code and either the response's length or, with condition code 1, the
  *	number of bytes that did not fit
  *
- * Return: condition code, or CP_NOT_MINE for a program exception.
+ * Return: condition code, CP_NOT_MINE for a program exception, or CP_AGAIN with
+ * @ry unchanged if the command goes on.
  */
 int cp_diag_08(struct zvm *vm, const uint64_t rx[2], uint64_t ry[2])
 {
@@ -895,6 +968,10 @@ int cp_diag_08(struct zvm *vm, const uint64_t rx[2], uint64_t ry[2])
 		abort();
 	rc = run_command(&cmd);
 	fclose(cmd.out);
+	if (rc == CP_AGAIN) {
+		free(cmd.response);
+		return CP_AGAIN;
+	}
 	if (wanted)
 		cc = answer(&cmd, buffer, ry);
 	ry[0] = rc;

@@ -554,6 +554,11 @@ static void execute(unsigned int vcpu, void *data)
 	pthread_mutex_unlock(&cp_lock);
 	if (cc == CP_NOT_MINE)
 		return;
+	if (cc == CP_AGAIN) {
+		/* Not to sleep all the time: other CPUs need this one now and then. */
+		usleep(1000);
+		qemu_plugin_set_pc(site->vaddr);
+	}
 	if (cc == CP_SPECIFICATION)
 		specification_exception(site);
 	set_cc(cc);

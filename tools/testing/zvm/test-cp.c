@@ -390,6 +390,8 @@ static int diag08(struct zvm *vm, const char *command, char *response, size_t ro
 		guest[0x1000 + i] = ebcdic_from_ascii(command[i]);
 	cc = cp_diag_08(vm, rx, ry);
 	*rc = ry[0];
+	if (cc == CP_AGAIN)
+		return cc;
 	for (i = 0; i < ry[1] && i < room; i++)
 		response[i] = ebcdic_to_ascii(guest[0x8000 + i]);
 	response[i] = '\0';
@@ -433,6 +435,11 @@ static const struct {
 	{ "PURGE SEG FS", 0, "0001 FILE PURGED" },
 	{ "PURGE FS", 26, "HCPPUR026E" },
 	{ "ZVM FAIL FOO,3", 2, "unknown" },
+	{ "ZVM HOLD", 26, "HCPZVM026E" },
+	{ "ZVM HOLD FS", 2, "HCPZVM002E" },
+	{ "ZVM HOLD FS FOO,FS*1", 2, "unknown" },
+	{ "ZVM HOLD FS LOADSHR,FS", 2, "is not FUNCTION,NAME*COUNT" },
+	{ "ZVM HOLD FS LOADSHR,TOOLONGNAME*1", 2, "TOOLONGNAME" },
 };
 
 static void test_commands(void)
@@ -495,6 +502,36 @@ static void test_save(void)
 	diag08(vm, "SAVESEG FS", response, 4096, &rc);
 	result(rc == 177 && vm->segments->class == 'A', "SAVESEG: the host's trouble is an error",
 	       response);
+	free_vm(vm);
+}
+
+/* Until the other segment is loaded, or for ever, which is an error. */
+static void test_save_held(void)
+{
+	struct zvm *vm = vm_with("FS,EW,20000-200FF");
+	char response[8192];
+	uint64_t rx, ry;
+	int i, rc;
+
+	zvm_configure(vm, "dcss", "OTHER,EW,20200-202FF", response, sizeof(response));
+	diag64(vm, 0x20, "FS", &rx, &ry);
+	diag64(vm, 0x20, "OTHER", &rx, &ry);
+	diag08(vm, "ZVM HOLD FS LOADNSR,OTHER*1", response, 4096, &rc);
+	diag08(vm, "DEFSEG FS 20000-200FF EW", response, 4096, &rc);
+	result(diag08(vm, "SAVESEG FS", response, 4096, &rc) == CP_AGAIN &&
+	       diag08(vm, "SAVESEG FS", response, 4096, &rc) == CP_AGAIN,
+	       "ZVM HOLD: SAVESEG goes on", NULL);
+	diag64(vm, 0x24, "FS", &rx, &ry);
+	result(diag08(vm, "SAVESEG FS", response, 4096, &rc) == CP_AGAIN,
+	       "ZVM HOLD: it is for another one", NULL);
+	diag64(vm, 0x24, "OTHER", &rx, &ry);
+	result(diag08(vm, "SAVESEG FS", response, 4096, &rc) > 0 && !rc, "ZVM HOLD: SAVESEG ends",
+	       response);
+	diag08(vm, "ZVM HOLD FS LOADNSR,OTHER*1", response, 4096, &rc);
+	diag08(vm, "DEFSEG FS 20000-200FF EW", response, 4096, &rc);
+	for (i = 0; diag08(vm, "SAVESEG FS", response, 4096, &rc) == CP_AGAIN; i++)
+		;
+	result(i > 100 && rc == 9998, "ZVM HOLD: in vain", response);
 	free_vm(vm);
 }
 
@@ -571,6 +608,7 @@ int main(void)
 	test_response();
 	test_save();
 	test_save_types();
+	test_save_held();
 	test_diag260();
 	test_transcript();
 	printf("1..%d\n", number);

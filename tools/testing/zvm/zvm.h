@@ -104,6 +104,24 @@ struct cp_fail {
 	int count;
 };
 
+/**
+ * struct cp_hold - a SAVESEG that does not end by itself
+ * @name: segment that is saved, or an empty string if nothing is held
+ * @until: function that has to be done for it to end ...
+ * @until_name: ... for this segment ...
+ * @count: ... so many times, from when SAVESEG has begun
+ * @begun: SAVESEG has begun
+ * @tries: how many more times it asks, before it fails
+ */
+struct cp_hold {
+	char name[SEG_NAME_LEN + 1];
+	enum cp_function until;
+	char until_name[SEG_NAME_LEN + 1];
+	int count;
+	bool begun;
+	int tries;
+};
+
 struct zvm;
 
 /**
@@ -128,6 +146,7 @@ struct zvm {
 	unsigned int next_spid;
 	struct segment *segments;
 	struct cp_fail *fails;
+	struct cp_hold hold;
 	FILE *transcript;
 	const struct zvm_memory *mem;
 };
@@ -160,6 +179,7 @@ uint8_t ebcdic_from_ascii(char c);
 char ebcdic_to_ascii(uint8_t c);
 int cp_parse_fail(const char *text, struct cp_fail *rule, char *err, size_t errlen);
 int cp_add_fail(struct zvm *vm, const char *text, char *err, size_t errlen);
+int cp_set_hold(struct zvm *vm, const char *name, const char *until, char *err, size_t errlen);
 void cp_stsi_322(const struct zvm *vm, uint8_t *sysib);
 int cp_diag_08(struct zvm *vm, const uint64_t rx[2], uint64_t ry[2]);
 int cp_diag_64(struct zvm *vm, uint64_t *rx, uint64_t *ry);
@@ -170,5 +190,7 @@ void __printf(2, 3) cp_record(struct zvm *vm, const char *format, ...);
 #define CP_NOT_MINE	(-1)
 /* Result of a DIAGNOSE that z/VM does not know, but QEMU does. */
 #define CP_SPECIFICATION	(-2)
+/* The instruction is not done yet: the CPU has to execute it once more. */
+#define CP_AGAIN	(-3)
 
 #endif /* ZVM_H */
