@@ -1,0 +1,445 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What happens to one segment does not hold up another one, and who works on a
+ * segment at the same time as somebody else finds it there or gone, but not
+ * half of it.
+ *
+ *	beside [--only TEXT] HELD OTHER LOST OVERLAP
+ *
+ * None of the segments is loaded. HELD and OTHER can be saved, and are neither
+ * of type SC nor next to each other. LOST and OVERLAP share a megabyte, and
+ * LOST is not of type SC.
+ *
+ * Needs two CPUs: while CP executes a command for one, it can do no more than
+ * that. Parts need commands that only tools/testing/zvm knows.
+ */
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+
+#include "../../../kselftest.h"
+#include "admin.h"
+#include "dcss.h"
+#include "state.h"
+
+/* Much longer than anything takes that does not wait for somebody. */
+#define CHILD_TRIES	200		/* of 100 ms */
+#define ROUNDS		200
+
+static const char *held, *other, *lost, *overlap, *only;
+static int pipe_of_page[2];
+
+static bool ended(pid_t pid, int *rc)
+{
+	int status, i;
+
+	for (i = 0; i < CHILD_TRIES; i++) {
+		if (waitpid(pid, &status, WNOHANG) == pid) {
+			*rc = WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
+			return true;
+		}
+		usleep(100000);
+	}
+	return false;
+}
+
+/* A store by a child: who hangs must not be the test. Returns an errno. */
+static int store_by_child(const char *segment, const char *attr,
+			  const char *text)
+{
+	int rc = 0;
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(segment ? store_of(segment, attr, text) :
+				store(attr, text));
+	if (ended(pid, &rc))
+		return rc;
+	kill(pid, SIGKILL);
+	wrong("%s to %s waits%s", text, attr,
+	      ended(pid, &rc) ? "" : ", and cannot be killed");
+	return EDEADLK;
+}
+
+static int is(const char *segment, const char *attr, const char *text, int want)
+{
+	int rc = store_by_child(segment, attr, text);
+
+	if (rc == want)
+		return KSFT_PASS;
+	return wrong("%s to %s: %s instead of %s", text, attr, strerror(rc),
+		     strerror(want));
+}
+
+/* Physical storage, whatever it is: no file system knows of this mapping. */
+static char *map_devmem(const char *segment)
+{
+	unsigned long long first, last;
+	int fd = open("/dev/mem", O_RDONLY);
+	char *map;
+
+	if (fd < 0 || iomem_range(segment, &first, &last))
+		return NULL;
+	map = mmap(NULL, pagesize, PROT_READ, MAP_SHARED, fd, first);
+	close(fd);
+	if (map == MAP_FAILED)
+		return NULL;
+	touch(map);
+	return map;
+}
+
+static int page_in_pipe(void)
+{
+	struct iovec iov = { .iov_len = pagesize };
+
+	if (add_segment(held))
+		return KSFT_FAIL;
+	iov.iov_base = map_devmem(held);
+	if (!iov.iov_base)
+		return skip("/dev/mem: %s", strerror(errno));
+	if (pipe(pipe_of_page))
+		return fails("pipe");
+	if (vmsplice(pipe_of_page[1], &iov, 1, 0) != (ssize_t)pagesize)
+		return fails("vmsplice");
+	return KSFT_PASS;
+}
+
+static int remove_is_busy(void)
+{
+	return is(NULL, "remove", held, EBUSY);
+}
+
+static int shared_is_busy(void)
+{
+	return is(held, "shared", "0", EBUSY);
+}
+
+static int save_is_busy(void)
+{
+	return is(held, "save", "1", EBUSY);
+}
+
+static int other_comes_and_goes(void)
+{
+	return is(NULL, "add", other, 0) || is(NULL, "remove", other, 0) ?
+	       KSFT_FAIL : KSFT_PASS;
+}
+
+static int gone_with_the_pipe(void)
+{
+	close(pipe_of_page[0]);
+	close(pipe_of_page[1]);
+	return is(NULL, "remove", held, 0) || is(NULL, "add", held, 0) ||
+	       is(NULL, "remove", held, 0) ? KSFT_FAIL : KSFT_PASS;
+}
+
+/* Take a page of /dev/mem and let it go, over and over. */
+static volatile bool stop;
+
+static void *take_pages(void *map)
+{
+	struct iovec iov = { map, pagesize };
+	char *buf = malloc(pagesize);
+	int p[2];
+
+	if (!buf || pipe(p))
+		return NULL;
+	/* When the segment is gone, so is the struct page: EFAULT. */
+	while (!stop)
+		if (vmsplice(p[1], &iov, 1, SPLICE_F_NONBLOCK) > 0)
+			stop |= read(p[0], buf, pagesize) < 0;
+	close(p[0]);
+	close(p[1]);
+	free(buf);
+	return NULL;
+}
+
+/*
+ * A page that is taken in the last moment keeps its struct page: what is left
+ * of the device goes with another "remove".
+ */
+static int remove_beside_gup(void)
+{
+	int i, rc, busy = 0;
+	pthread_t thread;
+	char *map;
+
+	for (i = 0; i < ROUNDS; i++) {
+		if (add_segment(held))
+			return KSFT_FAIL;
+		map = map_devmem(held);
+		if (!map)
+			return skip("/dev/mem: %s", strerror(errno));
+		stop = false;
+		if (pthread_create(&thread, NULL, take_pages, map))
+			return fails("thread");
+		do {
+			rc = store("remove", held);
+			busy += rc == EBUSY;
+		} while (rc == EBUSY);
+		stop = true;
+		pthread_join(thread, NULL);
+		munmap(map, pagesize);
+		if (rc)
+			return wrong("remove: %s", strerror(rc));
+	}
+	ksft_print_msg("%d rounds, refused %d times\n", ROUNDS, busy);
+	return KSFT_PASS;
+}
+
+/* A save that does not end before CP has been asked for the other segment. */
+static pid_t save_until(const char *function, int count, bool at_close)
+{
+	char command[64], answer[256], node[64];
+	pid_t pid;
+	int fd;
+
+	snprintf(command, sizeof(command), "ZVM HOLD %s %s,%s*%d", held,
+		 function, other, count);
+	if (cp_command(command, answer, sizeof(answer)))
+		return skip("CP cannot be told to wait: not zvm"), -1;
+	pid = fork();
+	if (pid)
+		return pid;
+	if (!at_close)
+		_exit(store_of(held, "save", "1"));
+	if (node_of(held, node, sizeof(node)))
+		_exit(KSFT_FAIL);
+	fd = open(node, O_RDONLY);
+	if (store_of(held, "save", "1"))
+		_exit(KSFT_FAIL);
+	close(fd);
+	_exit(0);
+}
+
+/* How many commands CP has been given so far. */
+static unsigned long commands(void)
+{
+	char *text = read_whole("/sys/kernel/debug/diag_stat");
+	char *p = strstr(text, "diag 008:");
+	unsigned long n = 0, m;
+	int len;
+
+	for (p = p ? p + 9 : NULL; p && sscanf(p, "%lu%n", &m, &len) == 1;
+	     p += len)
+		n += m;
+	free(text);
+	return n;
+}
+
+/* Do it until the save ends, and see whether it ended because of that. */
+static int other_beside_save(const char *function, int count, bool at_close,
+			     int (*run)(void))
+{
+	int status, rc = KSFT_PASS;
+	unsigned long before = commands();
+	struct news news;
+	pid_t pid;
+
+	if (add_segment(held))
+		return KSFT_FAIL;
+	news_mark();
+	pid = save_until(function, count, at_close);
+	if (pid < 0)
+		return remove_segment(held) ? KSFT_FAIL : KSFT_SKIP;
+	/*
+	 * ZVM HOLD, DEFSEG, and SAVESEG has begun. What waits for all CPUs
+	 * would not end before it, so nothing of that may be under way.
+	 */
+	while (commands() < before + 3 && !kill(pid, 0))
+		usleep(1000);
+	do {
+		rc = run();
+	} while (!rc && !waitpid(pid, &status, WNOHANG));
+	if (rc && !waitpid(pid, &status, WNOHANG))
+		waitpid(pid, &status, 0);
+	/* What fails at the last close is in the log only. */
+	news_get(&news, "extmem: Saving");
+	if (!rc && (status || news.nr))
+		rc = wrong("the save was over first, with %d",
+			   WEXITSTATUS(status));
+	return remove_segment(held) ? KSFT_FAIL : rc;
+}
+
+static int comes_and_goes(void)
+{
+	return add_segment(other) || remove_segment(other);
+}
+
+/* Directly, for there to be no cache to be dropped by all CPUs at the end. */
+static int is_used_and_switched(void)
+{
+	char node[64], *buf = NULL;
+	int fd, rc;
+
+	if (node_of(other, node, sizeof(node)) ||
+	    posix_memalign((void **)&buf, pagesize, pagesize))
+		return KSFT_FAIL;
+	fd = open(node, O_RDONLY | O_DIRECT);
+	rc = read(fd, buf, pagesize) != (ssize_t)pagesize;
+	close(fd);
+	free(buf);
+	return rc ? fails("%s", node) : settled(other, "shared", "0") ||
+					settled(other, "shared", "1");
+}
+
+static int add_beside_save(void)
+{
+	return other_beside_save("LOADSHR", 1, false, comes_and_goes);
+}
+
+static int add_beside_close(void)
+{
+	return other_beside_save("LOADSHR", 1, true, comes_and_goes);
+}
+
+static int switch_beside(bool at_close)
+{
+	int rc;
+
+	if (add_segment(other))
+		return KSFT_FAIL;
+	rc = other_beside_save("LOADNSR", 2, at_close, is_used_and_switched);
+	return remove_segment(other) ? KSFT_FAIL : rc;
+}
+
+static int switch_beside_save(void)
+{
+	return switch_beside(false);
+}
+
+static int switch_beside_close(void)
+{
+	return switch_beside(true);
+}
+
+/* Add the other one in the megabyte whenever that is possible. */
+static int add_and_remove(void)
+{
+	int rc;
+
+	while (!stop) {
+		rc = store("add", overlap);
+		if (!rc)
+			rc = remove_segment(overlap) ? EIO : 0;
+		usleep(rand() % 3000);
+		if (rc && rc != EBUSY)
+			return wrong("add %s: %s", overlap, strerror(rc));
+	}
+	return KSFT_PASS;
+}
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	stop = true;
+}
+
+/*
+ * CP takes the segment away, and then does not load it again: until its device
+ * is gone, its addresses belong to it.
+ */
+static int overlap_beside_lost(void)
+{
+	char command[64], answer[256];
+	int i, status, tries, rc = 0;
+	pid_t pid;
+
+	stop = false;
+	signal(SIGTERM, on_signal);
+	pid = fork();
+	if (!pid)
+		_exit(add_and_remove());
+	snprintf(command, sizeof(command), "ZVM FAIL LOADNSR,%s,44*1", lost);
+	for (i = 0; i < ROUNDS && !rc; i++) {
+		/* Not while the other one is there. */
+		tries = 0;
+		while ((rc = store("add", lost)) == EBUSY && tries++ < 10000)
+			usleep(rand() % 1000);
+		if (rc) {
+			rc = wrong("add %s: %s", lost, strerror(rc));
+			break;
+		}
+		if (cp_command(command, answer, sizeof(answer))) {
+			rc = skip("CP cannot be told to refuse: not zvm");
+			break;
+		}
+		rc = refused(lost, "shared", "0", ENOENT);
+		rc = rc ? rc : refused(NULL, "remove", lost, ENODEV);
+	}
+	kill(pid, SIGTERM);
+	waitpid(pid, &status, 0);
+	signal(SIGTERM, SIG_DFL);
+	return rc ? rc : WEXITSTATUS(status);
+}
+
+static int log_is_clean(void)
+{
+	char line[256];
+
+	return log_bad(line, sizeof(line)) ? wrong("kernel log: %s", line) :
+					     KSFT_PASS;
+}
+
+static const struct {
+	const char *name;
+	int (*run)(void);
+} steps[] = {
+	/* A pipe has a page of a device that was never mounted. */
+	{ "a page of /dev/mem in a pipe", page_in_pipe },
+	{ "remove is EBUSY, at once", remove_is_busy },
+	{ "shared is EBUSY", shared_is_busy },
+	{ "save is EBUSY", save_is_busy },
+	{ "another device comes and goes", other_comes_and_goes },
+	{ "without the page, remove works", gone_with_the_pipe },
+	{ "remove beside get_user_pages_fast()", remove_beside_gup },
+	/* CP is busy with one segment, and nobody waits for another one. */
+	{ "add beside another one's save", add_beside_save },
+	{ "add beside another one's save at close", add_beside_close },
+	{ "open and shared beside another one's save", switch_beside_save },
+	{ "open and shared beside another one's save at close",
+	  switch_beside_close },
+	/* Oops in the vmemmap, when the second one got there. */
+	{ "add of what overlaps a lost segment", overlap_beside_lost },
+	{ "kernel log", log_is_clean },
+};
+
+int main(int argc, char **argv)
+{
+	size_t i;
+	int rc;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	pagesize = sysconf(_SC_PAGESIZE);
+	ksft_print_header();
+	if (argc == 1)
+		ksft_exit_skip("no segment given\n");
+	if (argc == 7 && !strcmp(argv[1], "--only")) {
+		only = argv[2];
+		argv += 2;
+		argc -= 2;
+	}
+	if (argc != 5)
+		ksft_exit_fail_msg("usage: beside [--only TEXT] HELD OTHER LOST OVERLAP\n");
+	held = argv[1];
+	other = argv[2];
+	lost = argv[3];
+	overlap = argv[4];
+	need_driver();
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		ksft_exit_skip("needs two CPUs\n");
+	ksft_set_plan(ARRAY_SIZE(steps));
+	log_mark();
+	for (i = 0; i < ARRAY_SIZE(steps); i++) {
+		rc = !only || strstr(steps[i].name, only) ? steps[i].run() :
+							    KSFT_SKIP;
+		if (rc == KSFT_SKIP)
+			ksft_test_result_skip("%s\n", steps[i].name);
+		else
+			ksft_test_result(!rc, "%s\n", steps[i].name);
+	}
+	ksft_finished();
+}
