@@ -61,7 +61,8 @@ static int store_by_child(const char *segment, const char *attr,
 	kill(pid, SIGKILL);
 	wrong("%s to %s waits%s", text, attr,
 	      ended(pid, &rc) ? "" : ", and cannot be killed");
-	return EDEADLK;
+	rc = EDEADLK;
+	return rc;
 }
 
 static int is(const char *segment, const char *attr, const char *text, int want)
@@ -137,7 +138,17 @@ static int gone_with_the_pipe(void)
 }
 
 /* Take a page of /dev/mem and let it go, over and over. */
-static volatile bool stop;
+static int stop;
+
+static bool stopped(void)
+{
+	return __atomic_load_n(&stop, __ATOMIC_RELAXED);
+}
+
+static void set_stop(bool value)
+{
+	__atomic_store_n(&stop, value, __ATOMIC_RELAXED);
+}
 
 static void *take_pages(void *map)
 {
@@ -148,9 +159,10 @@ static void *take_pages(void *map)
 	if (!buf || pipe(p))
 		return NULL;
 	/* When the segment is gone, so is the struct page: EFAULT. */
-	while (!stop)
-		if (vmsplice(p[1], &iov, 1, SPLICE_F_NONBLOCK) > 0)
-			stop |= read(p[0], buf, pagesize) < 0;
+	while (!stopped())
+		if (vmsplice(p[1], &iov, 1, SPLICE_F_NONBLOCK) > 0 &&
+		    read(p[0], buf, pagesize) < 0)
+			break;
 	close(p[0]);
 	close(p[1]);
 	free(buf);
@@ -173,14 +185,14 @@ static int remove_beside_gup(void)
 		map = map_devmem(held);
 		if (!map)
 			return skip("/dev/mem: %s", strerror(errno));
-		stop = false;
+		set_stop(false);
 		if (pthread_create(&thread, NULL, take_pages, map))
 			return fails("thread");
 		do {
 			rc = store("remove", held);
 			busy += rc == EBUSY;
 		} while (rc == EBUSY);
-		stop = true;
+		set_stop(true);
 		pthread_join(thread, NULL);
 		munmap(map, pagesize);
 		if (rc)
@@ -321,7 +333,7 @@ static int add_and_remove(void)
 {
 	int rc;
 
-	while (!stop) {
+	while (!stopped()) {
 		rc = store("add", overlap);
 		if (!rc)
 			rc = remove_segment(overlap) ? EIO : 0;
@@ -335,7 +347,7 @@ static int add_and_remove(void)
 static void on_signal(int sig)
 {
 	(void)sig;
-	stop = true;
+	set_stop(true);
 }
 
 /*
@@ -348,7 +360,7 @@ static int overlap_beside_lost(void)
 	int i, status, tries, rc = 0;
 	pid_t pid;
 
-	stop = false;
+	set_stop(false);
 	signal(SIGTERM, on_signal);
 	pid = fork();
 	if (!pid)
