@@ -28,6 +28,7 @@
 /* Much longer than anything takes that does not wait for somebody. */
 #define CHILD_TRIES	200		/* of 100 ms */
 #define ROUNDS		200
+#define LOST_ROUNDS	20		/* each waits for its turn */
 
 static const char *held, *other, *lost, *overlap, *only;
 static int pipe_of_page[2];
@@ -366,7 +367,7 @@ static int overlap_beside_lost(void)
 	if (!pid)
 		_exit(add_and_remove());
 	snprintf(command, sizeof(command), "ZVM FAIL LOADNSR,%s,44*1", lost);
-	for (i = 0; i < ROUNDS && !rc; i++) {
+	for (i = 0; i < LOST_ROUNDS && !rc; i++) {
 		/* Not while the other one is there. */
 		tries = 0;
 		while ((rc = store("add", lost)) == EBUSY && tries++ < 10000)
