@@ -14,10 +14,7 @@
  * that. Parts need commands that only tools/testing/zvm knows.
  */
 #include <fcntl.h>
-#include <pthread.h>
 #include <signal.h>
-#include <sys/mman.h>
-#include <sys/uio.h>
 #include <sys/wait.h>
 
 #include "../../../kselftest.h"
@@ -27,11 +24,9 @@
 
 /* Much longer than anything takes that does not wait for somebody. */
 #define CHILD_TRIES	200		/* of 100 ms */
-#define ROUNDS		200
 #define LOST_ROUNDS	20		/* each waits for its turn */
 
 static const char *held, *other, *lost, *overlap, *only;
-static int pipe_of_page[2];
 
 static bool ended(pid_t pid, int *rc)
 {
@@ -76,51 +71,45 @@ static int is(const char *segment, const char *attr, const char *text, int want)
 		     strerror(want));
 }
 
-/* Physical storage, whatever it is: no file system knows of this mapping. */
-static char *map_devmem(const char *segment)
+/* No file system knows of this one: a module has it. */
+static int page_in_use(void)
 {
 	unsigned long long first, last;
-	int fd = open("/dev/mem", O_RDONLY);
-	char *map;
+	char command[80];
 
-	if (fd < 0 || iomem_range(segment, &first, &last))
-		return NULL;
-	map = mmap(NULL, pagesize, PROT_READ, MAP_SHARED, fd, first);
-	close(fd);
-	if (map == MAP_FAILED)
-		return NULL;
-	touch(map);
-	return map;
+	if (add_segment(held) || iomem_range(held, &first, &last))
+		return KSFT_FAIL;
+	snprintf(command, sizeof(command), "modprobe dcss_user page=0x%llx",
+		 first);
+	if (!system(command))
+		return KSFT_PASS;
+	return remove_segment(held) ? KSFT_FAIL :
+				      skip("needs test_modules/dcss_user.ko");
 }
 
-static int page_in_pipe(void)
+static bool in_use(void)
 {
-	struct iovec iov = { .iov_len = pagesize };
-
-	if (add_segment(held))
-		return KSFT_FAIL;
-	iov.iov_base = map_devmem(held);
-	if (!iov.iov_base)
-		return skip("/dev/mem: %s", strerror(errno));
-	if (pipe(pipe_of_page))
-		return fails("pipe");
-	if (vmsplice(pipe_of_page[1], &iov, 1, 0) != (ssize_t)pagesize)
-		return fails("vmsplice");
-	return KSFT_PASS;
+	return !access("/sys/module/dcss_user", F_OK);
 }
 
 static int remove_is_busy(void)
 {
+	if (!in_use())
+		return skip("no page in use");
 	return is(NULL, "remove", held, EBUSY);
 }
 
 static int shared_is_busy(void)
 {
+	if (!in_use())
+		return skip("no page in use");
 	return is(held, "shared", "0", EBUSY);
 }
 
 static int save_is_busy(void)
 {
+	if (!in_use())
+		return skip("no page in use");
 	return is(held, "save", "1", EBUSY);
 }
 
@@ -130,15 +119,16 @@ static int other_comes_and_goes(void)
 	       KSFT_FAIL : KSFT_PASS;
 }
 
-static int gone_with_the_pipe(void)
+static int gone_with_the_page(void)
 {
-	close(pipe_of_page[0]);
-	close(pipe_of_page[1]);
+	if (!in_use())
+		return skip("no page in use");
+	if (system("rmmod dcss_user"))
+		return wrong("rmmod dcss_user");
 	return is(NULL, "remove", held, 0) || is(NULL, "add", held, 0) ||
 	       is(NULL, "remove", held, 0) ? KSFT_FAIL : KSFT_PASS;
 }
 
-/* Take a page of /dev/mem and let it go, over and over. */
 static int stop;
 
 static bool stopped(void)
@@ -149,58 +139,6 @@ static bool stopped(void)
 static void set_stop(bool value)
 {
 	__atomic_store_n(&stop, value, __ATOMIC_RELAXED);
-}
-
-static void *take_pages(void *map)
-{
-	struct iovec iov = { map, pagesize };
-	char *buf = malloc(pagesize);
-	int p[2];
-
-	if (!buf || pipe(p))
-		return NULL;
-	/* When the segment is gone, so is the struct page: EFAULT. */
-	while (!stopped())
-		if (vmsplice(p[1], &iov, 1, SPLICE_F_NONBLOCK) > 0 &&
-		    read(p[0], buf, pagesize) < 0)
-			break;
-	close(p[0]);
-	close(p[1]);
-	free(buf);
-	return NULL;
-}
-
-/*
- * A page that is taken in the last moment keeps its struct page: what is left
- * of the device goes with another "remove".
- */
-static int remove_beside_gup(void)
-{
-	int i, rc, busy = 0;
-	pthread_t thread;
-	char *map;
-
-	for (i = 0; i < ROUNDS; i++) {
-		if (add_segment(held))
-			return KSFT_FAIL;
-		map = map_devmem(held);
-		if (!map)
-			return skip("/dev/mem: %s", strerror(errno));
-		set_stop(false);
-		if (pthread_create(&thread, NULL, take_pages, map))
-			return fails("thread");
-		do {
-			rc = store("remove", held);
-			busy += rc == EBUSY;
-		} while (rc == EBUSY);
-		set_stop(true);
-		pthread_join(thread, NULL);
-		munmap(map, pagesize);
-		if (rc)
-			return wrong("remove: %s", strerror(rc));
-	}
-	ksft_print_msg("%d rounds, refused %d times\n", ROUNDS, busy);
-	return KSFT_PASS;
 }
 
 /* A save that does not end before CP has been asked for the other segment. */
@@ -401,14 +339,13 @@ static const struct {
 	const char *name;
 	int (*run)(void);
 } steps[] = {
-	/* A pipe has a page of a device that was never mounted. */
-	{ "a page of /dev/mem in a pipe", page_in_pipe },
+	/* A page of a device that was never mounted is in use. */
+	{ "a page in use", page_in_use },
 	{ "remove is EBUSY, at once", remove_is_busy },
 	{ "shared is EBUSY", shared_is_busy },
 	{ "save is EBUSY", save_is_busy },
 	{ "another device comes and goes", other_comes_and_goes },
-	{ "without the page, remove works", gone_with_the_pipe },
-	{ "remove beside get_user_pages_fast()", remove_beside_gup },
+	{ "when it is idle, remove works", gone_with_the_page },
 	/* CP is busy with one segment, and nobody waits for another one. */
 	{ "add beside another one's save", add_beside_save },
 	{ "add beside another one's save at close", add_beside_close },
