@@ -83,13 +83,12 @@ EXPORT_SYMBOL_GPL(dcss_memmap_add);
  * dcss_memmap_busy - is a page of a range of DCSS storage in use?
  * @memmap: range, as dcss_memmap_add() left it
  *
- * A page may be in use when no file system is mounted any more: in a pipe,
- * part of direct I/O or of an io_uring request in flight. As long as it is,
- * the storage behind it must stay what it is.
+ * As long as a page is in use the storage behind it must stay what it is. A file
+ * system keeps its device open until nobody uses a page of its files any more, in
+ * a pipe or by direct I/O. Others in the kernel need not.
  *
- * The answer is stable only if it is false and the caller keeps the range
- * from being mounted, and only as far as file systems go: a mapping of
- * /dev/mem hands out pages to get_user_pages_fast() at any time.
+ * The answer is stable only if it is false and the caller keeps the range from
+ * being mounted, and only as far as file systems go.
  *
  * Context: Process context, may sleep.
  * Return: true if a page has references beyond the one of an idle page.
@@ -139,9 +138,9 @@ undo:
  * When this succeeds, the range is no longer mapped into the kernel. Only then
  * may its segments be unloaded.
  *
- * The caller sees to it that no file system is mounted from the range. That
- * does not keep a mapping of /dev/mem from handing out pages of it, and who
- * has one may keep it as long as he likes. So this does not wait for him.
+ * The caller sees to it that no file system is mounted from the range. Who has
+ * got a page in another way may keep it as long as he likes, so this does not
+ * wait for him.
  *
  * Context: Process context, may sleep.
  * Return: 0, or -EBUSY if a page is in use. Nothing was removed then.
