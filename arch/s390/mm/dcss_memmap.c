@@ -83,9 +83,9 @@ EXPORT_SYMBOL_GPL(dcss_memmap_add);
  * dcss_memmap_busy - is a page of a range of DCSS storage in use?
  * @memmap: range, as dcss_memmap_add() left it
  *
- * As long as a page is in use the storage behind it must stay what it is. A file
- * system keeps its device open until nobody uses a page of its files any more, in
- * a pipe or by direct I/O. Others in the kernel need not.
+ * As long as a page is in use the storage behind it must stay what it is. A
+ * file system keeps its device open until nobody uses a page of its files any
+ * more, in a pipe or by direct I/O. Others in the kernel need not.
  *
  * The answer is stable only if it is false and the caller keeps the range from
  * being mounted, and only as far as file systems go.
