@@ -72,6 +72,7 @@
  * @woken: inodes for the worker to look at
  * @work: the worker; one for each file system, as it may have to wait for the
  *        file system (freeze) or its device
+ * @ending: the worker is dropping the active reference, nothing can be added
  */
 struct dax_busy_super {
 	struct list_head list;
@@ -79,6 +80,7 @@ struct dax_busy_super {
 	struct list_head waiting;
 	struct list_head woken;
 	struct work_struct work;
+	bool ending;
 };
 
 /**
@@ -109,13 +111,14 @@ static DECLARE_WAIT_QUEUE_HEAD(dax_busy_done);
 
 static struct workqueue_struct *dax_busy_wq;
 
+/* The entry that inodes of @sb can be added to. */
 static struct dax_busy_super *dax_busy_super_find(struct super_block *sb)
 {
 	struct dax_busy_super *super;
 
 	lockdep_assert_held(&dax_busy_lock);
 	list_for_each_entry(super, &dax_busy_supers, list)
-		if (super->sb == sb)
+		if (super->sb == sb && !super->ending)
 			return super;
 	return NULL;
 }
@@ -206,21 +209,24 @@ static void dax_busy_work(struct work_struct *work)
 		spin_lock_irq(&dax_busy_lock);
 	}
 	last = list_empty(&super->waiting);
-	if (last)
-		list_del(&super->list);
+	super->ending = last;
 	spin_unlock_irq(&dax_busy_lock);
 
 	if (last) {
 		/* Queued again for an inode that this round has dealt with. */
 		cancel_work(&super->work);
 		deactivate_super(super->sb);
-		kfree(super);
 	}
 
 	spin_lock_irq(&dax_busy_lock);
+	/* Not before: who wants to unmount it waits for this. */
+	if (last)
+		list_del(&super->list);
 	dax_busy_rounds++;
 	spin_unlock_irq(&dax_busy_lock);
 	wake_up_all(&dax_busy_done);
+	if (last)
+		kfree(super);
 }
 
 /* The entry of @sb, or else @new, with dax_busy_lock held. */
@@ -383,6 +389,24 @@ static bool dax_busy_waiting(struct dax_busy_super *super)
 	return false;
 }
 
+/* Are inodes of @sb kept? And is a page of one of them in use? */
+static bool dax_busy_super_kept(struct super_block *sb, bool *in_use)
+{
+	struct dax_busy_super *super;
+	bool kept = false;
+
+	lockdep_assert_held(&dax_busy_lock);
+	*in_use = false;
+	list_for_each_entry(super, &dax_busy_supers, list) {
+		if (super->sb != sb)
+			continue;
+		kept = true;
+		if (dax_busy_waiting(super))
+			*in_use = true;
+	}
+	return kept;
+}
+
 /* For dax_busy_super(): @inode may be open and mapped, so the bit stays set. */
 static bool dax_busy_inode(struct inode *inode)
 {
@@ -411,15 +435,13 @@ static bool dax_busy_inode(struct inode *inode)
  */
 int dax_busy_super(struct super_block *sb)
 {
-	struct dax_busy_super *super;
 	unsigned long rounds;
-	bool in_use;
+	bool kept, in_use;
 
 	for (;;) {
 		spin_lock_irq(&dax_busy_lock);
 		rounds = dax_busy_rounds;
-		super = dax_busy_super_find(sb);
-		in_use = super && dax_busy_waiting(super);
+		kept = dax_busy_super_kept(sb, &in_use);
 		spin_unlock_irq(&dax_busy_lock);
 
 		if (in_use || dax_busy_super_walk(sb, dax_busy_inode, false)) {
@@ -427,7 +449,7 @@ int dax_busy_super(struct super_block *sb)
 					      sb->s_type->name, sb->s_id);
 			return -EBUSY;
 		}
-		if (!super)
+		if (!kept)
 			return 0;
 		if (wait_event_killable(dax_busy_done,
 					READ_ONCE(dax_busy_rounds) != rounds))
