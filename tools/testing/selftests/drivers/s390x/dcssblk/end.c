@@ -366,15 +366,18 @@ static int open_last(struct held *h, unsigned int how)
 	return h->fd < 0 ? -1 : fsync(h->fd);
 }
 
-/* What is there first has the lower number: exit closes it first. */
+/*
+ * Exit closes the lower number first, but what was closed last is released first:
+ * task_work_run(). What is there first goes last.
+ */
 static int prepare_last(struct held *h, unsigned int how)
 {
-	if (how & EXIT_PIPE && pipe(h->pipe))
+	if (how & EXIT_FILE && pipe(h->pipe))
 		return fails("pipe");
 	if (open_last(h, how))
 		return errno == EOPNOTSUPP ? skip("no O_TMPFILE") :
 					     fails("open");
-	if (how & (OWN_PIPE | KILLED | EXIT_FILE) && pipe(h->pipe))
+	if (how & (OWN_PIPE | KILLED | EXIT_PIPE) && pipe(h->pipe))
 		return fails("pipe");
 	return KSFT_PASS;
 }
