@@ -28,6 +28,7 @@
 
 #include "../../../kselftest.h"
 #include "admin.h"
+#include "blocks.h"
 #include "dcss.h"
 #include "dm.h"
 #include "held.h"
@@ -122,181 +123,9 @@ static int do_read_write(const void *arg)
 	return mount(NULL, opt.dir, NULL, MS_REMOUNT, "dax");
 }
 
-/* It comes back, with this error or with none. */
-static int gives(const char *what, int (*fn)(const void *arg),
-		 const void *arg, int error)
-{
-	pid_t pid = start(fn, arg);
-	int rc = ended(pid, END_MS);
-
-	if (rc == error)
-		return KSFT_PASS;
-	if (rc >= 0)
-		return wrong("%s: %s instead of %s", what,
-			     rc ? strerror(rc) : "success",
-			     error ? strerror(error) : "success");
-	wrong("%s does not come back, state %c", what, task_state(pid));
-	kill(pid, SIGKILL);
-	if (ended(pid, END_MS) < 0)
-		wrong("%s cannot be killed", what);
-	return KSFT_FAIL;
-}
-
-/* The same where a worker of the kernel may have to let go first. */
-static int comes_to(const char *what, int (*fn)(const void *arg))
-{
-	int tries, rc = EBUSY;
-
-	for (tries = 0; rc == EBUSY && tries < END_MS / 50; tries++) {
-		rc = ended(start(fn, NULL), END_MS);
-		if (rc == EBUSY)
-			usleep(50000);
-	}
-	if (!rc)
-		return KSFT_PASS;
-	return wrong("%s: %s", what, rc < 0 ? "hangs" : strerror(rc));
-}
-
-/* Truncate waits for the page in use, and can be killed. */
 static int truncate_waits(const char *path)
 {
-	pid_t pid = start(do_truncate, path);
-	int rc = ended(pid, WATCH_MS);
-
-	if (rc >= 0)
-		return wrong("truncate does not wait: %s", strerror(rc));
-	if (task_state(pid) != 'S')
-		wrong("truncate waits in state %c", task_state(pid));
-	kill(pid, SIGKILL);
-	if (ended(pid, END_MS) < 0)
-		return wrong("truncate cannot be killed, state %c",
-			     task_state(pid));
-	return KSFT_PASS;
-}
-
-/* Where blocks are, on the device. */
-
-struct map {
-	struct fiemap head;
-	struct fiemap_extent at[32];
-};
-
-static int map_from(int fd, unsigned long long start, struct map *m)
-{
-	memset(m, 0, sizeof(*m));
-	m->head.fm_start = start;
-	m->head.fm_length = FIEMAP_MAX_OFFSET - start;
-	m->head.fm_flags = FIEMAP_FLAG_SYNC;
-	m->head.fm_extent_count = ARRAY_SIZE(m->at);
-	return ioctl(fd, FS_IOC_FIEMAP, m);
-}
-
-static unsigned long long block_at(int fd, size_t off)
-{
-	struct map m;
-
-	if (map_from(fd, off, &m) || !m.head.fm_mapped_extents)
-		return 0;
-	return m.at[0].fe_physical + off - m.at[0].fe_logical;
-}
-
-static bool in_extent(const struct fiemap_extent *e, unsigned long long block)
-{
-	return block >= e->fe_physical &&
-	       block < e->fe_physical + e->fe_length;
-}
-
-/* Whether a file has one of the blocks, sorted or not. */
-static bool has_block(int fd, const unsigned long long *block, size_t nr)
-{
-	unsigned long long from = 0;
-	const struct fiemap_extent *e;
-	struct map m;
-	size_t i;
-
-	while (!map_from(fd, from, &m) && m.head.fm_mapped_extents) {
-		e = m.at;
-		for (; e < m.at + m.head.fm_mapped_extents; e++) {
-			for (i = 0; i < nr; i++)
-				if (in_extent(e, block[i]))
-					return true;
-			from = e->fe_logical + e->fe_length;
-		}
-	}
-	return false;
-}
-
-static long free_blocks(void)
-{
-	struct statfs st;
-
-	return statfs(opt.dir, &st) ? -1 : (long)st.f_bfree;
-}
-
-/* All that the file system has to give, to one file. */
-static int take_all(int fd)
-{
-	size_t chunk = 64 << 20, len = 256 * 1024;
-	char *junk = filled(len, 66);
-	off_t at = len;
-
-	if (pwrite(fd, junk, len, 0) != (ssize_t)len)
-		return fails("junk");
-	while (chunk >= pagesize) {
-		if (!fallocate(fd, 0, at, chunk))
-			at += chunk;
-		else if (errno == ENOSPC)
-			chunk /= 2;
-		else
-			break;
-	}
-	if (chunk >= pagesize && errno != EOPNOTSUPP)
-		return fails("fallocate");
-	lseek(fd, at, SEEK_SET);
-	while (write(fd, junk, len) > 0)
-		;
-	free(junk);
-	return KSFT_PASS;
-}
-
-/* As long as a page is in use its block is nobody else's. */
-static int not_given_away(const unsigned long long *block, size_t nr)
-{
-	char path[256];
-	int fd = new_file(opt.dir, "junk", NULL, 0, path), rc;
-
-	if (fd < 0)
-		return fails("%s", path);
-	rc = take_all(fd);
-	if (!rc && has_block(fd, block, nr))
-		rc = wrong("a block in use was given to another file");
-	close(fd);
-	unlink(path);
-	return rc;
-}
-
-/* Freed by a worker of the kernel, in the end. */
-static int blocks_back(long before, long slack)
-{
-	int ms;
-
-	for (ms = 0; free_blocks() + slack < before; ms += 10) {
-		if (ms > END_MS)
-			return wrong("%ld blocks are free, not %ld",
-				     free_blocks(), before);
-		usleep(10000);
-	}
-	return KSFT_PASS;
-}
-
-/* The file of a case that ends well. */
-static int drain(struct held *h)
-{
-	int rc = give_back(h);
-
-	close(h->pipe[0]);
-	close(h->pipe[1]);
-	return rc;
+	return must_wait("truncate", do_truncate, path);
 }
 
 /* The first attempt has to do: nothing is in use any more. */
@@ -337,15 +166,6 @@ struct progress {
 };
 
 static struct progress *progress;
-
-static int pipe_all(struct held *h, char *map)
-{
-	struct iovec iov = { map + h->from, h->size };
-
-	if (vmsplice(h->pipe[1], &iov, 1, 0) != (ssize_t)h->size)
-		return fails("vmsplice");
-	return KSFT_PASS;
-}
 
 static void closed(void)
 {
@@ -895,19 +715,6 @@ static int pressure(struct area *a)
 
 /* The file is no DAX file any more: FS_XFLAG_DAX. */
 
-static int set_dax(int fd, bool on)
-{
-	struct fsxattr attr;
-
-	if (ioctl(fd, FS_IOC_FSGETXATTR, &attr))
-		return -1;
-	if (on)
-		attr.fsx_xflags |= FS_XFLAG_DAX;
-	else
-		attr.fsx_xflags &= ~FS_XFLAG_DAX;
-	return ioctl(fd, FS_IOC_FSSETXATTR, &attr);
-}
-
 /* As found by a new open; -1 if it cannot be told. */
 static int is_dax(const char *path)
 {
@@ -920,16 +727,6 @@ static int is_dax(const char *path)
 		     &st);
 	close(fd);
 	return rc ? -1 : !!(st.stx_attributes & STATX_ATTR_DAX);
-}
-
-/* New files are DAX files, as their directory says. */
-static int dax_directory(void)
-{
-	int fd = open(opt.dir, O_RDONLY | O_DIRECTORY), rc;
-
-	rc = set_dax(fd, true);
-	close(fd);
-	return rc;
 }
 
 static int no_dax_later(const char *path)

@@ -23,14 +23,23 @@ struct held {
 	size_t size;
 	int pipe[2];
 	int fd;			/* of the file */
+	char *map;
 };
 
 size_t held_at(void);
 int splice_page(int pipe_fd, char *page);
+int held_file(struct held *h);
+int take_page(struct held *h, bool mapped);
 int hold_page(struct held *h, bool mapped);
+int pipe_all(struct held *h, char *map);
 int give_back(struct held *h);
+int drain(struct held *h);
 
 pid_t start(int (*fn)(const void *arg), const void *arg);
 int ended(pid_t pid, int ms);
+int gives(const char *what, int (*fn)(const void *arg), const void *arg,
+	  int error);
+int comes_to(const char *what, int (*fn)(const void *arg));
+int must_wait(const char *what, int (*fn)(const void *arg), const void *arg);
 
 #endif
