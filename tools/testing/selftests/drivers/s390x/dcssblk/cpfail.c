@@ -27,8 +27,8 @@
 #define CP_UNKNOWN	44
 #define CP_CLASS	1
 
-/* For a segment that is somewhere else suddenly: 256 MiB. */
-#define MOVED		0x10000UL
+/* For a segment that is somewhere else suddenly, see mkimages.sh. */
+#define MOVED		0x2a00UL
 
 static const int diag_codes[] = { CP_UNKNOWN, 28, 177, 9999 };
 static const int command_codes[] = { CP_CLASS, 44, 443 };
