@@ -281,9 +281,50 @@ int cp_set_hold(struct zvm *vm, const char *name, const char *until, char *err, 
 	return 0;
 }
 
-/* What a SAVESEG may be waiting for. */
+/* The image stays with the name. */
+static void take_image(struct segment *to, struct segment *from)
+{
+	if (!from)
+		return;
+	to->image = from->image;
+	to->fd = from->fd;
+	from->image = NULL;
+	from->fd = -1;
+}
+
+/* The saved segment takes the place of the active one. */
+static void replace_active(struct zvm *vm, struct segment *skeleton, struct segment *active)
+{
+	if (active && active->load != SEG_PURGED) {
+		active->class = 'P';
+	} else if (active) {
+		seg_remove(vm, active);
+		seg_free(active);
+	}
+	skeleton->class = 'A';
+}
+
+/* Another user has defined and saved a segment, with the content that it had. */
+static void define_anew(struct zvm *vm, struct segment *seg)
+{
+	struct segment *active = seg_find(vm, seg->name, 'A');
+
+	cp_record(vm, "%s is saved by another user: %llX-%llX", seg->name,
+		  (unsigned long long)seg_start(seg), (unsigned long long)seg_end(seg));
+	take_image(seg, active);
+	seg_add(vm, seg);
+	replace_active(vm, seg, active);
+}
+
+/* What a SAVESEG, or another user, may be waiting for. */
 static void done(struct zvm *vm, enum cp_function function, const char *name)
 {
+	struct segment *anew = vm->anew;
+
+	if (anew && vm->anew_after == function && !strcmp(anew->name, name)) {
+		vm->anew = NULL;
+		define_anew(vm, anew);
+	}
 	if (vm->hold.begun && vm->hold.until == function && !strcmp(vm->hold.until_name, name))
 		vm->hold.count--;
 }
@@ -454,6 +495,7 @@ static int diag64_find(struct zvm *vm, const char *name, const uint8_t *qin, uin
 	int rc = injected(vm, CP_FINDSEGA, name);
 	uint8_t answer[QOUT_LEN] = { 0 };
 	void *p;
+	int cc;
 
 	if (rc)
 		return diag64_failed(ry, rc);
@@ -466,7 +508,9 @@ static int diag64_find(struct zvm *vm, const char *name, const uint8_t *qin, uin
 		return CP_NOT_MINE;
 	put_ranges(seg, answer);
 	memcpy(p, answer, len < sizeof(answer) ? len : sizeof(answer));
-	return seg->load == SEG_PURGED ? CC_NOT_LOADED : CC_OK;
+	cc = seg->load == SEG_PURGED ? CC_NOT_LOADED : CC_OK;
+	done(vm, CP_FINDSEGA, name);
+	return cc;
 }
 
 static void record_diag64(struct zvm *vm, const char *what, const char *name, int cc, uint64_t rx,
@@ -704,19 +748,30 @@ static int defseg_ranges(struct command *cmd, struct segment *seg, char *err, si
 	return seg_check(seg, err, errlen) ? fail("%s", seg->name) : 0;
 }
 
+/* A segment of "name range type [range type...]", or 0 and a message in @rc. */
+static struct segment *defseg_operands(struct command *cmd, const char *module, int *rc)
+{
+	struct segment *seg = seg_new();
+	char *name = word(cmd), err[256] = "";
+
+	if (name && !seg_parse_name(name, strlen(name), seg->name, err, sizeof(err)) &&
+	    !defseg_ranges(cmd, seg, err, sizeof(err)))
+		return seg;
+	seg_free(seg);
+	*rc = name ? message(cmd, module, 2, "Invalid operand - ", err) :
+		     message(cmd, module, 26, "Operand missing or invalid", NULL);
+	return NULL;
+}
+
 /* DEFSEG name range type [range type...]: a skeleton, replacing an older one. */
 static int cp_defseg(struct command *cmd)
 {
-	struct segment *seg = seg_new(), *old;
-	char *name = word(cmd), err[256] = "";
+	struct segment *seg, *old;
 	int rc;
 
-	if (!name || seg_parse_name(name, strlen(name), seg->name, err, sizeof(err)) ||
-	    defseg_ranges(cmd, seg, err, sizeof(err))) {
-		seg_free(seg);
-		return name ? message(cmd, "NSD", 2, "Invalid operand - ", err) :
-			      message(cmd, "NSD", 26, "Operand missing or invalid", NULL);
-	}
+	seg = defseg_operands(cmd, "NSD", &rc);
+	if (!seg)
+		return rc;
 	rc = injected(cmd->vm, CP_DEFSEG, seg->name);
 	if (rc) {
 		seg_free(seg);
@@ -750,27 +805,11 @@ static bool has_saved_pages(const struct segment *seg)
 	return false;
 }
 
-/* The saved segment takes the place, and the image, of the active one. */
-static void replace_active(struct zvm *vm, struct segment *skeleton, struct segment *active)
-{
-	if (active && active->load != SEG_PURGED) {
-		active->class = 'P';
-	} else if (active) {
-		seg_remove(vm, active);
-		seg_free(active);
-	}
-	skeleton->class = 'A';
-}
-
 /* The image of a segment that is defined anew just as it was stays the same file. */
 static void inherit_image(struct segment *to, struct segment *from)
 {
-	if (!from || !same_ranges(to, from))
-		return;
-	to->image = from->image;
-	to->fd = from->fd;
-	from->image = NULL;
-	from->fd = -1;
+	if (from && same_ranges(to, from))
+		take_image(to, from);
 }
 
 /*
@@ -855,21 +894,56 @@ static int cp_purge(struct command *cmd)
 	return 0;
 }
 
-/*
- * Not a command of CP, but the rig's: ZVM FAIL rule, as zvm-run's --cp-fail, and
- * ZVM HOLD name until.
- */
-static int cp_zvm(struct command *cmd)
+/* ZVM DEFINE when name range type...: as if another user did, now or after @when. */
+static int zvm_define(struct command *cmd)
 {
-	const char *what = word(cmd), *rule = word(cmd), *until;
-	char err[256];
+	const char *when = word(cmd);
+	struct zvm *vm = cmd->vm;
+	enum cp_function after = CP_NFUNCTIONS;
+	struct segment *seg;
+	int rc;
 
-	if (is_word(what, "HOLD", 4) && rule) {
-		until = word(cmd);
-		if (!until || cp_set_hold(cmd->vm, rule, until, err, sizeof(err)))
-			return message(cmd, "ZVM", 2, "", until ? err : NULL);
+	if (!when || (strcmp(when, "NOW") && parse_function(when, &after)))
+		return message(cmd, "ZVM", 2, "use NOW, " FUNCTIONS, NULL);
+	seg = defseg_operands(cmd, "ZVM", &rc);
+	if (!seg)
+		return rc;
+	if (vm->anew)
+		seg_free(vm->anew);
+	vm->anew = NULL;
+	if (!strcmp(when, "NOW")) {
+		define_anew(vm, seg);
 		return 0;
 	}
+	vm->anew = seg;
+	vm->anew_after = after;
+	return 0;
+}
+
+/* ZVM HOLD name until: see cp_set_hold(). */
+static int zvm_hold(struct command *cmd)
+{
+	const char *name = word(cmd), *until = word(cmd);
+	char err[256];
+
+	if (!name)
+		return message(cmd, "ZVM", 26, "Operand missing or invalid", NULL);
+	if (!until || cp_set_hold(cmd->vm, name, until, err, sizeof(err)))
+		return message(cmd, "ZVM", 2, "", until ? err : NULL);
+	return 0;
+}
+
+/* Not a command of CP, but the rig's: ZVM FAIL rule, as zvm-run's --cp-fail ... */
+static int cp_zvm(struct command *cmd)
+{
+	const char *what = word(cmd), *rule;
+	char err[256];
+
+	if (is_word(what, "HOLD", 4))
+		return zvm_hold(cmd);
+	if (is_word(what, "DEFINE", 6))
+		return zvm_define(cmd);
+	rule = word(cmd);
 	if (!is_word(what, "FAIL", 4) || !rule)
 		return message(cmd, "ZVM", 26, "Operand missing or invalid", NULL);
 	if (cp_add_fail(cmd->vm, rule, err, sizeof(err)))

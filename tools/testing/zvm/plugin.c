@@ -351,6 +351,12 @@ static int open_image(struct segment *seg)
 	return seg->fd < 0 ? -1 : 0;
 }
 
+/* Another user may have defined it where QEMU has no memory. */
+static bool is_beyond(const struct segment *seg)
+{
+	return seg_end(seg) >= ram_size;
+}
+
 static int load_segment(struct zvm *unused, struct segment *seg)
 {
 	enum seg_load load = seg->load;
@@ -358,6 +364,10 @@ static int load_segment(struct zvm *unused, struct segment *seg)
 	int rc = 0;
 
 	(void)unused;
+	if (is_beyond(seg)) {
+		errno = ENOMEM;
+		return -1;
+	}
 	if (open_image(seg))
 		return -1;
 	seg->load = SEG_PURGED;
@@ -381,6 +391,8 @@ static void purge_segment(struct zvm *unused, struct segment *seg)
 	unsigned int i;
 
 	(void)unused;
+	if (is_beyond(seg))
+		return;
 	check_segment(seg);
 	for (i = 0; i < seg->nr_ranges; i++) {
 		forget_code(seg->range[i].first, seg->range[i].last);

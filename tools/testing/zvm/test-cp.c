@@ -440,6 +440,10 @@ static const struct {
 	{ "ZVM HOLD FS FOO,FS*1", 2, "unknown" },
 	{ "ZVM HOLD FS LOADSHR,FS", 2, "is not FUNCTION,NAME*COUNT" },
 	{ "ZVM HOLD FS LOADSHR,TOOLONGNAME*1", 2, "TOOLONGNAME" },
+	{ "ZVM DEFINE", 2, "HCPZVM002E" },
+	{ "ZVM DEFINE FOO FS 20000-200FF EW", 2, "use NOW, LOADSHR" },
+	{ "ZVM DEFINE NOW", 26, "HCPZVM026E" },
+	{ "ZVM DEFINE NOW FS 20000-200FF", 2, "Invalid operand - 20000-200FF" },
 };
 
 static void test_commands(void)
@@ -535,6 +539,31 @@ static void test_save_held(void)
 	free_vm(vm);
 }
 
+/* Another user's segment: who has the old one keeps it, the next load is of the new one. */
+static void test_define_anew(void)
+{
+	struct zvm *vm = vm_with("FS,EW,20000-200FF");
+	char response[8192];
+	uint64_t rx, ry;
+	int rc;
+
+	diag08(vm, "ZVM DEFINE FINDSEGA FS 30000-300FF EW", response, 4096, &rc);
+	result(!rc && !diag64(vm, 0x20, "FS", &rx, &ry) && rx == 0x20000000,
+	       "ZVM DEFINE: not before", response);
+	diag64(vm, 0x38, "FS", &rx, &ry);
+	result(seg_find(vm, "FS", 'P') && seg_start(seg_find(vm, "FS", 'P')) == 0x20000000 &&
+	       seg_start(seg_find(vm, "FS", 'A')) == 0x30000000,
+	       "ZVM DEFINE: after FINDSEGA, what is loaded stays", NULL);
+	diag64(vm, 0x08, "FS", &rx, &ry);
+	result(!seg_find(vm, "FS", 'P') && !diag64(vm, 0x20, "FS", &rx, &ry) && rx == 0x30000000,
+	       "ZVM DEFINE: the next load", NULL);
+	diag64(vm, 0x08, "FS", &rx, &ry);
+	diag08(vm, "ZVM DEFINE NOW FS 20000-200FF SR", response, 4096, &rc);
+	result(!rc && !seg_find(vm, "FS", 'P') && !diag64(vm, 0x20, "FS", &rx, &ry) &&
+	       rx == 0x20000000, "ZVM DEFINE NOW", response);
+	free_vm(vm);
+}
+
 static void test_save_types(void)
 {
 	struct zvm *vm = vm_with("SN,SN,20000-200FF");
@@ -609,6 +638,7 @@ int main(void)
 	test_save();
 	test_save_types();
 	test_save_held();
+	test_define_anew();
 	test_diag260();
 	test_transcript();
 	printf("1..%d\n", number);

@@ -147,6 +147,8 @@ struct zvm {
 	struct segment *segments;
 	struct cp_fail *fails;
 	struct cp_hold hold;
+	struct segment *anew;		/* that another user is going to save ... */
+	enum cp_function anew_after;	/* ... when this has been done for it */
 	FILE *transcript;
 	const struct zvm_memory *mem;
 };

@@ -3,13 +3,15 @@
  * CP refuses: each of its functions, for each segment of a device, with codes
  * that Linux knows and codes that it does not. The error has to be the right
  * one, the log has to name the segment and the code, nothing may remain of
- * what was begun, and the next try has to work.
+ * what was begun, and the next try has to work. Or CP does not refuse, but
+ * another user has defined the segment anew.
  *
  *	cpfail [--only TEXT] LIST FSTYPE MOUNTPOINT
  *
  * LIST is what "add" takes. Its segments are of type SW, have a file system
  * with a file "data" as mkimages.sh makes it, and are not loaded. Nobody else
- * uses them: they are saved, with their content unchanged in the end.
+ * uses them: they are saved, with their content unchanged in the end. There is
+ * nothing MOVED pages above any of them.
  *
  * The command that lets CP refuse is known to tools/testing/zvm only.
  */
@@ -24,6 +26,9 @@
 /* 44 is "no such segment"; 1 a command that the user may not give. */
 #define CP_UNKNOWN	44
 #define CP_CLASS	1
+
+/* For a segment that is somewhere else suddenly, see mkimages.sh. */
+#define MOVED		0x2a00UL
 
 static const int diag_codes[] = { CP_UNKNOWN, 28, 177, 9999 };
 static const int command_codes[] = { CP_CLASS, 44, 443 };
@@ -208,6 +213,36 @@ static const struct refusal refusals[] = {
 	/* Linux does without the device, with or without CP. */
 	{ "remove", "PURGESEG", SHARED_MODE, remove_it, no_error,
 	  gone_for_linux, false, NULL },
+	/* Shared again, although CP had another copy of it all the time. */
+	{ "remove exclusive", "PURGESEG", EXCLUSIVE_MODE, remove_it, no_error,
+	  gone_for_linux, false, NULL },
+};
+
+/* Other pages, or pages of another type, under the name of a segment. */
+struct redefinition {
+	const char *name;
+	const char *when;	/* after a function of CP, or NOW */
+	enum where from;
+	int (*run)(void);
+	unsigned long move;	/* in pages */
+	unsigned long less;	/* pages at its end */
+	const char *type;	/* or NULL for the same */
+};
+
+static const struct redefinition redefinitions[] = {
+	/* The resource and the mapping are those of the old place. */
+	{ "add, moved meanwhile", "FINDSEGA", ABSENT, add, MOVED, 0, NULL },
+	{ "shared 0, moved", "NOW", SHARED_MODE, shared_0, MOVED, 0, NULL },
+	{ "shared 1, moved", "NOW", EXCLUSIVE_MODE, shared_1, MOVED, 0, NULL },
+	{ "shared 0, moved meanwhile", "FINDSEGA", SHARED_MODE, shared_0, MOVED,
+	  0, NULL },
+	{ "shared 1, moved meanwhile", "FINDSEGA", EXCLUSIVE_MODE, shared_1,
+	  MOVED, 0, NULL },
+	/* The end of the device is not there any more. */
+	{ "shared 0, one page less", "NOW", SHARED_MODE, shared_0, 0, 1, NULL },
+	/* Who writes to it as before gets a protection exception. */
+	{ "shared 0, read-only", "NOW", SHARED_MODE, shared_0, 0, 0, "SR" },
+	{ "shared 1, read-only", "NOW", EXCLUSIVE_MODE, shared_1, 0, 0, "SR" },
 };
 
 static int refuse(const char *function, const char *segment, int code)
@@ -223,26 +258,26 @@ static int refuse(const char *function, const char *segment, int code)
 }
 
 /* The lines since log_begin(), if they are not what they should be. */
-static int look_at_log(const struct refusal *r, int code)
+static int look_at_log(const char *what, const char *last)
 {
 	const char *name = device.segment[which];
-	char number[16], line[256];
 	unsigned int found, once;
+	char line[256];
 
-	snprintf(number, sizeof(number), "%d", code);
-	log_count(name, number, r->once, &found, &once);
+	log_count(name, what, last, &found, &once);
 	if (log_bad(line, sizeof(line)))
 		return wrong("kernel log: %s", line);
 	if (!found)
-		return wrong("no line of the log names %s and %d", name, code);
-	if (r->once && once != 1)
-		return wrong("\"%s\" is %u times in the log", r->once, once);
+		return wrong("no line of the log names %s and %s", name, what);
+	if (last && once != 1)
+		return wrong("\"%s\" is %u times in the log", last, once);
 	return KSFT_PASS;
 }
 
 static int refuse_one(const struct refusal *r, int code)
 {
 	int want = r->error(code), rc;
+	char number[16];
 
 	if (device_go(&device, r->from))
 		return KSFT_FAIL;
@@ -254,7 +289,8 @@ static int refuse_one(const struct refusal *r, int code)
 	refuse(NULL, NULL, 0);
 	if (rc != want)
 		return wrong("%s instead of %s", strerror(rc), strerror(want));
-	if (look_at_log(r, code))
+	snprintf(number, sizeof(number), "%d", code);
+	if (look_at_log(number, r->once))
 		return KSFT_FAIL;
 	return r->check();
 }
@@ -279,9 +315,78 @@ static void try_one(const struct refusal *r)
 			 device.segment[which]);
 }
 
-static bool selected(const struct refusal *r)
+/* Where CP has a segment of one range, in pages. */
+static int find_pages(const char *segment, unsigned long *first,
+		      unsigned long *last, char *type)
 {
-	return !only || strstr(r->name, only);
+	char command[64], answer[8192], *line, *rest = answer;
+
+	snprintf(command, sizeof(command), "QUERY NSS NAME %s MAP", segment);
+	if (cp_command(command, answer, sizeof(answer)))
+		return wrong("CP does not know %s", segment);
+	while ((line = strsep(&rest, "\n")))
+		if (sscanf(line, "%*s %*s %*s %*s %lx %lx %2s", first, last,
+			   type) == 3)
+			return KSFT_PASS;
+	return wrong("%s has no pages", segment);
+}
+
+static int define(const char *when, unsigned long first, unsigned long last,
+		  const char *type)
+{
+	char command[80], answer[256];
+
+	snprintf(command, sizeof(command), "ZVM DEFINE %s %s %lX-%lX %s", when,
+		 device.segment[which], first, last, type);
+	return cp_command(command, answer, sizeof(answer)) ?
+	       wrong("%s: %s", command, answer) : KSFT_PASS;
+}
+
+/* As any other segment: the old one has left nothing behind. */
+static int comes_and_goes(void)
+{
+	return add_segment(device.segment[which]) ||
+	       remove_segment(device.segment[which]);
+}
+
+static int redefine_one(const struct redefinition *r)
+{
+	unsigned long first, last;
+	int rc, back;
+	char type[3];
+
+	if (device_go(&device, r->from) ||
+	    find_pages(device.segment[which], &first, &last, type))
+		return KSFT_FAIL;
+	log_mark();
+	log_begin();
+	if (define(r->when, first + r->move, last + r->move - r->less,
+		   r->type ? r->type : type))
+		return KSFT_FAIL;
+	rc = r->run();
+	if (rc != ESTALE)
+		rc = wrong("%s instead of %s", strerror(rc), strerror(ESTALE));
+	else
+		rc = look_at_log("defined anew", r->from == ABSENT ? NULL :
+				 "is removed after") ||
+		     device_as_before(&device, ABSENT) || comes_and_goes();
+	device_go(&device, ABSENT);
+	back = define("NOW", first, last, type);
+	return rc || back ? KSFT_FAIL : gone();
+}
+
+static void try_redefinition(const struct redefinition *r)
+{
+	int rc = redefine_one(r);
+
+	if (device_go(&device, ABSENT) || device_as_before(&device, ABSENT))
+		rc = KSFT_FAIL;
+	ksft_test_result(!rc, "%s: %s\n", r->name, device.segment[which]);
+}
+
+static bool selected(const char *name)
+{
+	return !only || strstr(name, only);
 }
 
 static void try_all(void)
@@ -290,12 +395,18 @@ static void try_all(void)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(refusals); i++)
-		plan += selected(&refusals[i]) ? device.nr : 0;
+		plan += selected(refusals[i].name) ? device.nr : 0;
+	for (i = 0; i < ARRAY_SIZE(redefinitions); i++)
+		plan += selected(redefinitions[i].name) ? device.nr : 0;
 	ksft_set_plan(plan);
 	for (i = 0; i < ARRAY_SIZE(refusals); i++)
 		for (which = 0; which < device.nr; which++)
-			if (selected(&refusals[i]))
+			if (selected(refusals[i].name))
 				try_one(&refusals[i]);
+	for (i = 0; i < ARRAY_SIZE(redefinitions); i++)
+		for (which = 0; which < device.nr; which++)
+			if (selected(redefinitions[i].name))
+				try_redefinition(&redefinitions[i]);
 }
 
 int main(int argc, char **argv)
