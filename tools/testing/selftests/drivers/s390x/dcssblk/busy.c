@@ -14,10 +14,6 @@
  */
 #include <fcntl.h>
 #include <getopt.h>
-#include <linux/userfaultfd.h>
-#include <poll.h>
-#include <pthread.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
@@ -26,6 +22,7 @@
 #include "../../../kselftest.h"
 #include "admin.h"
 #include "dcss.h"
+#include "flight.h"
 #include "held.h"
 #include "uring.h"
 
@@ -99,64 +96,6 @@ static int read_page(int pipe_fd)
 }
 
 /*
- * A page that is missing until it is given: who runs into it waits, with
- * what it had already taken. Nothing else in a guest waits so reliably.
- */
-struct missing {
-	int fd;
-	int over[2];		/* a pipe: who was to wait did not */
-	char *page;
-};
-
-static int missing_page(struct missing *m)
-{
-	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
-	struct uffdio_api api = { .api = UFFD_API };
-
-	/* Only a non-blocking one can be polled. */
-	m->fd = syscall(__NR_userfaultfd, O_CLOEXEC | O_NONBLOCK);
-	if (m->fd < 0)
-		return skip("userfaultfd: %s", strerror(errno));
-	if (ioctl(m->fd, UFFDIO_API, &api) || pipe(m->over))
-		return fails("userfaultfd");
-	m->page = mmap(NULL, pagesize, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	reg.range.start = (uintptr_t)m->page;
-	reg.range.len = pagesize;
-	if (m->page == MAP_FAILED || ioctl(m->fd, UFFDIO_REGISTER, &reg))
-		return fails("userfaultfd register");
-	return KSFT_PASS;
-}
-
-static int missing_wait(struct missing *m)
-{
-	struct pollfd fds[] = {
-		{ .fd = m->fd, .events = POLLIN },
-		{ .fd = m->over[0], .events = POLLIN },
-	};
-	struct uffd_msg msg;
-
-	if (poll(fds, 2, -1) < 0 || !(fds[0].revents & POLLIN))
-		return wrong("it ended, or failed, too early");
-	if (read(m->fd, &msg, sizeof(msg)) != sizeof(msg) ||
-	    msg.event != UFFD_EVENT_PAGEFAULT)
-		return fails("no page fault");
-	return KSFT_PASS;
-}
-
-static int missing_give(struct missing *m, char *data)
-{
-	struct uffdio_copy copy = {
-		.dst = (uintptr_t)m->page,
-		.src = (uintptr_t)data,
-		.len = pagesize,
-	};
-
-	return ioctl(m->fd, UFFDIO_COPY, &copy) ? fails("userfaultfd copy") :
-						  KSFT_PASS;
-}
-
-/*
  * The users. Each runs in a process of its own, with the file system mounted,
  * and gets all of its way done but what hold() waits for.
  */
@@ -223,86 +162,26 @@ static int in_pipe_lazily(void)
 	return hold() ? KSFT_FAIL : read_page(p[0]);
 }
 
-/* Two pages of I/O, the segment's and one that is missing. */
-struct flight {
-	bool uring;
-	bool write;
-	int fd;
-	pid_t pid;		/* process_vm_* */
-	struct iovec iov[2];
-	struct missing missing;
-	pthread_t thread;
-	ssize_t done;
-};
-
-static ssize_t fly_uring(struct flight *f)
+static int direct(bool write, enum flight_by by)
 {
-	struct uring r;
-
-	if (uring_open(&r))
-		return -1;
-	if (uring_submit(&r, f->write ? IORING_OP_WRITEV : IORING_OP_READV,
-			 IOSQE_ASYNC, f->fd, f->iov, 2, 0))
-		return -1;
-	return uring_wait(&r);
-}
-
-static void *fly(void *data)
-{
-	struct flight *f = data;
-
-	if (f->uring)
-		f->done = fly_uring(f);
-	else if (f->write)
-		f->done = pwritev(f->fd, f->iov, 2, 0);
-	else
-		f->done = preadv(f->fd, f->iov, 2, 0);
-	put_byte(f->missing.over[1]);
-	return NULL;
-}
-
-/* The first page is taken, and the mapping that it came from is gone. */
-static int take_off(struct flight *f, void *(*fn)(void *data))
-{
-	if (pthread_create(&f->thread, NULL, fn, f))
-		return wrong("no thread");
-	return missing_wait(&f->missing);
-}
-
-static int land(struct flight *f)
-{
-	if (missing_give(&f->missing, new + 2 * pagesize))
-		return KSFT_FAIL;
-	pthread_join(f->thread, NULL);
-	return KSFT_PASS;
-}
-
-static int direct(bool write, bool uring)
-{
-	struct flight f = { .uring = uring, .write = write };
+	struct flight f = { .by = by, .write = write };
 	char *map, *want;
 	int rc;
 
 	if (!opt.other)
 		return skip("needs --other");
-	rc = missing_page(&f.missing);
-	if (rc)
-		return rc;
 	/* Two pages: what a read is to put in, or a write to replace. */
 	f.fd = open_other(opt.other, "busy", write ? old : new + pagesize,
 			  2 * pagesize, O_DIRECT);
 	map = map_user_file(PROT_READ | PROT_WRITE);
 	if (f.fd < 0 || !map)
 		return fails("files");
-	f.iov[0] = (struct iovec){ map + pagesize, pagesize };
-	f.iov[1] = (struct iovec){ f.missing.page, pagesize };
-	if (take_off(&f, fly))
-		return KSFT_FAIL;
+	rc = take_off(&f, map + pagesize);
+	if (rc)
+		return rc;
 	munmap(map, len);
-	if (hold() || land(&f))
+	if (hold() || land(&f, new + 2 * pagesize))
 		return KSFT_FAIL;
-	if (f.done != (ssize_t)(2 * pagesize))
-		return wrong("%zd bytes", f.done);
 	want = filled(2 * pagesize, 0);
 	memcpy(want, write ? old + pagesize : new + pagesize, pagesize);
 	memcpy(want + pagesize, new + 2 * pagesize, pagesize);
@@ -311,64 +190,44 @@ static int direct(bool write, bool uring)
 
 static int direct_write(void)
 {
-	return direct(true, false);
+	return direct(true, BY_DIRECT);
 }
 
 static int direct_read(void)
 {
-	return direct(false, false);
+	return direct(false, BY_DIRECT);
 }
 
 static int uring_direct_write(void)
 {
-	return direct(true, true);
+	return direct(true, BY_URING);
 }
 
 static int uring_direct_read(void)
 {
-	return direct(false, true);
-}
-
-static void *fly_other(void *data)
-{
-	struct flight *f = data;
-
-	if (f->write)
-		f->done = process_vm_writev(f->pid, &f->iov[1], 1, &f->iov[0],
-					    1, 0);
-	else
-		f->done = process_vm_readv(f->pid, &f->iov[1], 1, &f->iov[0],
-					   1, 0);
-	put_byte(f->missing.over[1]);
-	return NULL;
+	return direct(false, BY_URING);
 }
 
 /* The one that copies, with pipes to and from the one that maps. */
-static int copier(struct flight *f, int taken, int given)
+static int copier(struct flight *f, char *page, int taken, int given)
 {
-	int rc = missing_page(&f->missing);
+	int rc = take_off(f, page);
 	char c;
 
 	if (rc)
 		return rc;
-	f->pid = getppid();
-	f->iov[1] = (struct iovec){ f->missing.page, pagesize };
-	if (take_off(f, fly_other))
-		return KSFT_FAIL;
 	if (put_byte(taken) || read(given, &c, 1) != 1)
 		return wrong("who maps it is gone");
 	/* A read overwrites what it is given here, a write takes it. */
-	rc = missing_give(&f->missing, new + pagesize);
-	pthread_join(f->thread, NULL);
-	if (rc || f->done != (ssize_t)pagesize)
-		return wrong("%zd bytes", f->done);
+	if (land(f, new + pagesize))
+		return KSFT_FAIL;
 	return !f->write && differs("copy", f->missing.page, old + pagesize,
 				    pagesize) ? KSFT_FAIL : KSFT_PASS;
 }
 
 static int other_process(bool write)
 {
-	struct flight f = { .write = write };
+	struct flight f = { .by = BY_VM, .write = write, .pid = getpid() };
 	int taken[2], given[2];
 	char c, *map;
 	pid_t pid;
@@ -376,11 +235,10 @@ static int other_process(bool write)
 	map = map_user_file(PROT_READ | PROT_WRITE);
 	if (!map || pipe(taken) || pipe(given))
 		return fails("%s", file);
-	f.iov[0] = (struct iovec){ map + pagesize, pagesize };
 	pid = fork_child();
 	if (!pid) {
 		munmap(map, len);
-		_exit(copier(&f, taken[1], given[0]));
+		_exit(copier(&f, map + pagesize, taken[1], given[0]));
 	}
 	close(taken[1]);
 	if (read(taken[0], &c, 1) != 1)

@@ -12,7 +12,7 @@
  * added, and the file system is on dm-linear over all of them.
  */
 #include <fcntl.h>
-#include <ftw.h>
+#include <glob.h>
 #include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <linux/stat.h>
@@ -325,7 +325,7 @@ static int last_use(unsigned int how)
 	/* A name may have needed a block. */
 	if (blocks_back(before, 4))
 		return KSFT_FAIL;
-	return all_ends_later();
+	return all_ends();
 }
 
 #define LAST(name, how)				\
@@ -418,7 +418,37 @@ static int many_files(struct area *a)
 				return KSFT_FAIL;
 	if (blocks_back(before, MANY / 4))
 		return KSFT_FAIL;
-	return all_ends_later();
+	return all_ends();
+}
+
+/*
+ * Nobody has them any more, and there is much to do before the last one is gone.
+ * umount waits for that, and whoever finds the device in use after it is right to
+ * complain.
+ */
+static int umount_first(struct area *a)
+{
+	static unsigned long long block[MANY];
+	int pipes[PIPES][2], i;
+
+	(void)a;
+	if (fresh())
+		return KSFT_FAIL;
+	for (i = 0; i < PIPES; i++)
+		if (pipe(pipes[i]))
+			return fails("pipe");
+	if (hold_many(pipes, block))
+		return KSFT_FAIL;
+	for (i = 0; i < PIPES; i++) {
+		close(pipes[i][1]);
+		close(pipes[i][0]);
+	}
+	/* At once: no process to be started in between. */
+	if (do_umount(NULL))
+		return fails("umount");
+	if (do_remove(NULL))
+		return fails("remove");
+	return opt.dm ? KSFT_PASS : add_segment(opt.segment);
 }
 
 #define PARTS		4
@@ -454,7 +484,7 @@ static int many_pages(struct area *a)
 	    not_given_away(block + 1, 1) || drain(&h[1]) ||
 	    not_given_away(block + 3, 1) || drain(&h[3]))
 		return KSFT_FAIL;
-	return all_ends_later();
+	return all_ends();
 }
 
 /* The file system ends. */
@@ -500,7 +530,7 @@ static int umount_unlinked(struct area *a)
 	    gives("umount -f", do_force, NULL, EBUSY) ||
 	    not_given_away(&block, 1) || drain(&h))
 		return KSFT_FAIL;
-	return all_ends_later();
+	return all_ends();
 }
 
 /* Not mounted any more, and there nevertheless. */
@@ -521,7 +551,7 @@ static int detach(struct area *a)
 		return KSFT_FAIL;
 	if (gives("umount", do_umount, NULL, EBUSY) || drain(&h))
 		return KSFT_FAIL;
-	return all_ends_later();
+	return all_ends();
 }
 
 /* Nobody mounts it again: it ends with the last page. */
@@ -547,7 +577,7 @@ static int detach_unlinked(struct area *a)
 	    gives("umount -l", do_detach, NULL, 0) || mounted_again() ||
 	    not_given_away(&block, 1) || drain(&h))
 		return KSFT_FAIL;
-	return all_ends_later();
+	return all_ends();
 }
 
 /* In a namespace that ends with the process; the pipe is older. */
@@ -637,79 +667,93 @@ static int drop_caches(struct area *a)
 	return all_ends();
 }
 
-static long cached_inodes(void)
-{
-	char text[64];
-
-	return get_string("/proc/sys/fs/inode-nr", text, sizeof(text)) ?
-	       0 : atol(text);
-}
-
-static int look_at(const char *path, const struct stat *st, int type,
-		   struct FTW *ftw)
-{
-	(void)path;
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return 0;
-}
-
 /*
- * Memory until the kernel drops inodes that nobody uses, and not until it
- * kills: with SCALE it begins when a third of memory is free. It gives up
- * where it finds nothing to free: give it the page cache of a device.
+ * What memory pressure does to this file system, and to no other: its shrinker is
+ * called until it has no inode and no name left that it could drop.
  */
-static int press(const void *arg)
-{
-	long first = cached_inodes(), all, n;
-	int fd = open(node, O_RDONLY);
-	size_t len = 1 << 20;
-	char *buf = filled(len, 0);
 
-	(void)arg;
-	nftw("/sys", look_at, 16, FTW_PHYS);
-	all = cached_inodes();
-	for (n = 0; cached_inodes() > first + (all - first) / 4; n++) {
-		if (n == 1024) {
-			errno = EAGAIN;
-			return -1;
-		}
-		if (meminfo_kb("MemFree") < meminfo_kb("MemTotal") / 4)
-			n += pread(fd, buf, len, n % 16 * len) < 0;
-		else if (mmap(NULL, len, PROT_READ | PROT_WRITE,
-			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1,
-			      0) == MAP_FAILED)
-			return -1;
-	}
-	ksft_print_msg("%ld inodes, then %ld\n", all, cached_inodes());
-	return 0;
+#define SHRINKERS	"/sys/kernel/debug/shrinker"
+#define UNUSED		64
+#define SHRINK_ROUNDS	1000
+
+struct shrinker {
+	char count[256], scan[256];
+	unsigned long cgroup;
+};
+
+static int find_shrinker(struct shrinker *s)
+{
+	char pattern[128];
+	glob_t found;
+
+	snprintf(pattern, sizeof(pattern), SHRINKERS "/sb-%s:%s-*", opt.type,
+		 strrchr(node, '/') + 1);
+	if (glob(pattern, 0, NULL, &found))
+		return skip("no %s", pattern);
+	snprintf(s->count, sizeof(s->count), "%s/count", found.gl_pathv[0]);
+	snprintf(s->scan, sizeof(s->scan), "%s/scan", found.gl_pathv[0]);
+	globfree(&found);
+	return KSFT_PASS;
 }
 
-#define SCALE	"/proc/sys/vm/watermark_scale_factor"
+/* Inodes and names that nobody uses; nothing is said of none. */
+static unsigned long unused(struct shrinker *s)
+{
+	unsigned long n = 0;
+	char text[128];
+
+	if (get_string(s->count, text, sizeof(text)) ||
+	    sscanf(text, "%lu %lu", &s->cgroup, &n) != 2)
+		return 0;
+	return n;
+}
+
+static int shrink(struct shrinker *s)
+{
+	unsigned long n = unused(s);
+	char text[64];
+	int i;
+
+	ksft_print_msg("%lu to drop\n", n);
+	if (n < UNUSED)
+		return wrong("only %lu inodes and names, of %d files", n,
+			     UNUSED);
+	for (i = 0; i < SHRINK_ROUNDS && (n = unused(s)); i++) {
+		snprintf(text, sizeof(text), "%lu 0 %lu\n", s->cgroup, n);
+		if (put_string(s->scan, text))
+			return fails("%s", s->scan);
+		/* XFS frees in the background. */
+		if (i > 10)
+			usleep(10000);
+	}
+	return n ? wrong("%lu are not dropped", n) : KSFT_PASS;
+}
 
 static int pressure(struct area *a)
 {
+	struct shrinker s;
 	struct held h = { };
-	char old[32];
-	pid_t pid;
-	int rc;
+	char name[32], path[256];
+	int i, rc;
 
 	(void)a;
-	put_string("/proc/sys/vm/drop_caches", "2");
 	if (hold_fresh(&h))
 		return KSFT_FAIL;
-	sync();
-	if (get_string(SCALE, old, sizeof(old)) || put_string(SCALE, "3000"))
-		return fails(SCALE);
-	pid = start(press, NULL);
-	rc = ended(pid, END_MS);
-	kill(pid, SIGKILL);
-	put_string(SCALE, old);
+	rc = find_shrinker(&s);
 	if (rc)
-		return skip("memory does not get short");
-	if (truncate_waits(h.path) || drain(&h))
+		return rc;
+	for (i = 0; i < UNUSED; i++) {
+		snprintf(name, sizeof(name), "unused%d", i);
+		close(new_file(opt.dir, name, NULL, 0, path));
+	}
+	/* What is dirty stays. */
+	sync();
+	if (shrink(&s) || truncate_waits(h.path) || drain(&h))
 		return KSFT_FAIL;
+	for (i = 0; i < UNUSED; i++) {
+		snprintf(path, sizeof(path), "%s/unused%d", opt.dir, i);
+		unlink(path);
+	}
 	return all_ends();
 }
 
@@ -881,6 +925,7 @@ ON_DM(detach)
 ON_DM(detach_only)
 ON_DM(umount_unlinked)
 ON_DM(last_own)
+ON_DM(umount_first)
 
 #define ALONE	(NO_MAPPING | NEEDS_WRITE)
 
@@ -905,6 +950,9 @@ static const struct dcss_case cases[] = {
 	/* A list that loses an entry, or lets all go with the first one. */
 	{ "unlinked, hundreds of files", many_files, 0, 1, ALONE },
 	{ "unlinked, one page after the other", many_pages, 0, 1, ALONE },
+
+	/* The worker that lets them go has the device, too. */
+	{ "unlinked, umount and remove at once", umount_first, 0, 1, ALONE },
 
 	/*
 	 * Mounted again, a file system that has forgotten a page gives its
@@ -946,6 +994,8 @@ static const struct dcss_case dm_cases[] = {
 	{ "dm-linear: umount -l and mount again", dm_detach, 0, 1, ALONE },
 	{ "dm-linear: umount -l", dm_detach_only, 0, 1, ALONE },
 	{ "dm-linear: unlinked, in its own pipe", dm_last_own, 0, 1, ALONE },
+	{ "dm-linear: unlinked, umount and remove at once", dm_umount_first, 0,
+	  1, ALONE },
 };
 
 static struct dcss_case list[ARRAY_SIZE(cases) + 1];

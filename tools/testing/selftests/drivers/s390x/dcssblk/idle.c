@@ -2,8 +2,9 @@
 /*
  * A page of a DAX file that somebody has taken is a block of the file system.
  * The block must not go to another file before the page is given back:
- * truncate and hole punch wait for it. Here a pipe holds the page (vmsplice);
- * reading the pipe gives it back.
+ * truncate and hole punch wait for it. Here a pipe holds the page (vmsplice), and
+ * reading the pipe gives it back, or a system call that waits for the rest of its
+ * buffer.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -17,6 +18,7 @@
 
 #include "../../../kselftest.h"
 #include "dcss.h"
+#include "flight.h"
 #include "held.h"
 
 /* The parts are parts of a large page: with the page that is held, or not. */
@@ -241,6 +243,91 @@ static int two_holders(struct area *a)
 	return KSFT_PASS;
 }
 
+/*
+ * The page is held by a system call, in the middle of its buffer: who drops it
+ * there has to wake the waiter, and nobody else comes along who could.
+ */
+static int call_holds(enum flight_by by, bool write)
+{
+	struct flight f = { .by = by, .write = write, .pid = getpid() };
+	char path[256], *data = filled(opt.size, 27), *map;
+	struct waiter w = { .path = path };
+	int fd = new_file(opt.dir, "held", data, opt.size, path), rc;
+
+	map = map_file(fd, opt.size, PROT_READ | PROT_WRITE, MAP_SHARED);
+	if (fd < 0 || map == MAP_FAILED)
+		return fails("%s", path);
+	touch(map + held_at());
+	if (by != BY_VM)
+		f.fd = open_other(opt.other, "held", data, 2 * pagesize,
+				  O_DIRECT);
+	rc = take_off(&f, map + held_at());
+	if (rc)
+		return rc;
+	if (pthread_create(&w.thread, NULL, waiter_run, &w))
+		return fails("thread");
+	if (done_within(&w, WATCH_MS))
+		rc = wrong("does not wait for the page (error %d)", w.error);
+	if (land(&f, data))
+		rc = KSFT_FAIL;
+	if (!done_within(&w, END_MS))
+		return wrong("goes on waiting in state %c", task_state(w.tid));
+	if (w.error)
+		rc = wrong("fails with error %d", w.error);
+	unlink(path);
+	return rc;
+}
+
+#define CALL(name, by, write)				\
+static int name##_holds(struct area *a)			\
+{							\
+	(void)a;					\
+	return call_holds(by, write);			\
+}
+
+CALL(vm_readv, BY_VM, false)
+CALL(vm_writev, BY_VM, true)
+CALL(direct_write, BY_DIRECT, true)
+CALL(direct_read, BY_DIRECT, false)
+CALL(uring_write, BY_URING, true)
+CALL(uring_read, BY_URING, false)
+
+/* The pipe goes with its process, which cannot let go of the page itself. */
+static int killed_holds(struct area *a)
+{
+	struct waiter w = { .op = TRUNCATE };
+	struct held h = { };
+	int ready[2];
+	char c = 'x';
+	pid_t pid;
+
+	(void)a;
+	if (pipe(ready))
+		return fails("pipe");
+	pid = fork_child();
+	if (!pid) {
+		if (hold_page(&h, true) || write(ready[1], &c, 1) != 1)
+			_exit(KSFT_FAIL);
+		pause();
+		_exit(KSFT_FAIL);
+	}
+	close(ready[1]);
+	if (read(ready[0], &c, 1) != 1)
+		return child_result(pid);
+	snprintf(h.path, sizeof(h.path), "%s/held", opt.dir);
+	w.path = h.path;
+	if (pthread_create(&w.thread, NULL, waiter_run, &w))
+		return fails("thread");
+	if (done_within(&w, WATCH_MS))
+		return wrong("does not wait for the page (error %d)", w.error);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	if (!done_within(&w, END_MS))
+		return wrong("goes on waiting in state %c", task_state(w.tid));
+	unlink(h.path);
+	return w.error ? wrong("fails with error %d", w.error) : KSFT_PASS;
+}
+
 /* One who waits can be killed, and the page is held nevertheless. */
 static int can_be_killed(struct area *a)
 {
@@ -361,6 +448,23 @@ static const struct dcss_case cases[] = {
 
 	/* The wakeup comes with any reference dropped, not with the last. */
 	{ "truncate waits for both holders", two_holders, 0, 1, PIN },
+
+	/*
+	 * Each of them drops its reference in another place, by another task.
+	 * One that does not wake leaves truncate asleep until a signal comes.
+	 */
+	{ "truncate waits for process_vm_readv", vm_readv_holds, 0, 1, PIN },
+	{ "truncate waits for process_vm_writev", vm_writev_holds, 0, 1, PIN },
+	{ "truncate waits for O_DIRECT write", direct_write_holds, 0, 1,
+	  PIN | NEEDS_OTHER },
+	{ "truncate waits for O_DIRECT read", direct_read_holds, 0, 1,
+	  PIN | NEEDS_OTHER },
+	{ "truncate waits for io_uring write", uring_write_holds, 0, 1,
+	  PIN | NEEDS_OTHER },
+	{ "truncate waits for io_uring read", uring_read_holds, 0, 1,
+	  PIN | NEEDS_OTHER },
+	{ "truncate waits for a process that is killed", killed_holds, 0, 1,
+	  PIN },
 
 	/* A wait without a signal check; a lock left behind by the killed. */
 	{ "truncate that waits can be killed", can_be_killed, 0, 1, PIN },

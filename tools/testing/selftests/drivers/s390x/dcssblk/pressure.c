@@ -162,6 +162,43 @@ static int not_used(struct area *a)
 	return nothing_changed(a);
 }
 
+/*
+ * A copy that came back and was written to has to go again: what the swap area
+ * still has of it is old.
+ */
+static int written_again(struct area *a)
+{
+	size_t off, copies = 0, gone = 0;
+	unsigned long old;
+	int rc, i, times;
+
+	for (off = 0; off < a->len; off += pagesize)
+		copies += own_page(a, off);
+	for (times = 0; times < 3; times++) {
+		for (i = 0; i < ROUNDS && (i < 2 || gone < copies); i++) {
+			rc = get_older(&old);
+			if (rc)
+				return rc;
+			if (command('-', old, ALL_PAGES))
+				return KSFT_FAIL;
+			gone = pages(a, PM_SWAP);
+		}
+		if (!gone)
+			return wrong("no page of %zu was swapped out", copies);
+		/* Back by a read, clean, and then a store. */
+		if (nothing_changed(a))
+			return KSFT_FAIL;
+		for (off = 0; off < a->len; off += pagesize) {
+			if (!own_page(a, off))
+				continue;
+			fill(a->map + off, pagesize / 2, off + times);
+			fill(a->want + off, pagesize / 2, off + times);
+		}
+		gone = 0;
+	}
+	return nothing_changed(a);
+}
+
 /* Writes to more memory than there is, says so, and waits to be killed. */
 static void use_memory(size_t len, int fd)
 {
@@ -225,6 +262,7 @@ static int too_much_lru(struct area *a)
 static const struct dcss_case cases[] = {
 	{ "generations, used", used, ANY, 0, 0 },
 	{ "generations, not used", not_used, ANY, 0, 0 },
+	{ "generations, written again", written_again, PRIVATE_MIX, 0, 0 },
 	{ "no memory, generations", too_much_lru_gen, ANY, 0, 0 },
 	{ "no memory, two lists", too_much_lru, ANY, 0, 0 },
 };

@@ -25,6 +25,7 @@
 #define HELD_ROUNDS	200
 #define FREE_ROUNDS	400
 #define TASK_ROUNDS	40
+#define FORK_ROUNDS	100
 /* Truncate is faster than most of the others: how often, if it has to wait. */
 #define MORE_ROUNDS	50
 
@@ -122,6 +123,13 @@ static bool go_on(void)
 	return !get(&s->stop);
 }
 
+/* Nobody waits for the others then. */
+static int give_up(void)
+{
+	set(&s->stop, true);
+	return -1;
+}
+
 /* One who has the page of each round for a while. */
 static int holder(const void *arg)
 {
@@ -131,19 +139,19 @@ static int holder(const void *arg)
 
 	(void)arg;
 	if (pipe(p))
-		return -1;
+		return give_up();
 	for (n = 1; n <= rounds && !get(&s->stop); n++) {
 		wait_for(&s->round, n);
 		if (get(&s->stop))
 			break;
 		if (splice_page(p[1], page))
-			return -1;
+			return give_up();
 		set(&s->held, n);
 		wait_for(&s->begun, n);
 		usleep(HOLD_US);
 		set(&s->letting, n);
 		if (read(p[0], buf, pagesize) != (ssize_t)pagesize)
-			return -1;
+			return give_up();
 	}
 	return 0;
 }
@@ -169,14 +177,14 @@ static int taker(const void *arg)
 
 	for (n = 1; n <= rounds && !get(&s->stop); n++) {
 		if (grow())
-			return -1;
+			return give_up();
 		set(&s->round, n);
 		wait_for(&s->held, n);
 		if (get(&s->stop))
 			break;
 		set(&s->begun, n);
 		if (away())
-			return -1;
+			return give_up();
 		if (get(&s->letting) < n) {
 			set(&s->early, n);
 			break;
@@ -210,7 +218,7 @@ static int order(int (*away)(void))
 	hold = start(holder, NULL);
 	sync = start(syncer, NULL);
 	take = start(taker, &away);
-	while (ended(take, 1000) < 0 && !get(&s->early) && ended(hold, 0) < 0)
+	while (ended(take, 1000) < 0)
 		;
 	set(&s->stop, true);
 	if (stop_one(hold, "the holder") || stop_one(sync, "msync"))
@@ -319,29 +327,6 @@ static bool take_peek(void)
 	return !errno;
 }
 
-/* Page tables come and go, with the process and without. */
-static bool take_fork(void)
-{
-	char *own = map_file(fd, len, PROT_READ | PROT_WRITE, MAP_SHARED);
-	bool had = false;
-	pid_t pid;
-
-	if (own == MAP_FAILED)
-		return false;
-	if (!sigsetjmp(no_page, 1)) {
-		touch(own + held_at());
-		had = true;
-	}
-	pid = fork_child();
-	if (!pid) {
-		if (!sigsetjmp(no_page, 1))
-			own[held_at()] = 1;
-		_exit(take_readv());
-	}
-	munmap(own, len);
-	return waitpid(pid, NULL, 0) == pid && had;
-}
-
 /* The page goes with a process that has no say in it. */
 static bool take_killed(void)
 {
@@ -369,6 +354,92 @@ static bool take_killed(void)
 	close(ready[0]);
 	close(ready[1]);
 	return had;
+}
+
+/*
+ * Page tables that come while truncate empties all that there are. What it misses
+ * is a page that the file has no more.
+ */
+
+/* Whether the page is there when truncate has taken it away. */
+static bool stale(char *own, unsigned int n)
+{
+	while (get(&s->done) < n && !get(&s->stop))
+		if (!sigsetjmp(no_page, 1))
+			touch(own);
+	if (get(&s->stop) || sigsetjmp(no_page, 1))
+		return false;
+	touch(own);
+	return true;
+}
+
+static int forker(const void *arg)
+{
+	unsigned int n;
+	pid_t pid;
+	char *own;
+
+	(void)arg;
+	for (n = 1; n <= rounds; n++) {
+		wait_for(&s->round, n);
+		if (get(&s->stop))
+			break;
+		own = map_file(fd, len, PROT_READ | PROT_WRITE, MAP_SHARED);
+		if (own == MAP_FAILED)
+			return give_up();
+		touch(own + held_at());
+		set(&s->held, n);
+		pid = fork_child();
+		if (!pid)
+			_exit(stale(own + held_at(), n));
+		if (stale(own + held_at(), n) || child_result(pid))
+			set(&s->early, n);
+		munmap(own, len);
+		set(&s->taken, n);
+	}
+	return 0;
+}
+
+static int forked_taker(const void *arg)
+{
+	unsigned int n;
+
+	(void)arg;
+	for (n = 1; n <= rounds && !get(&s->early); n++) {
+		if (grow())
+			return give_up();
+		set(&s->round, n);
+		wait_for(&s->held, n);
+		if (get(&s->stop) || cut())
+			return give_up();
+		set(&s->done, n);
+		wait_for(&s->taken, n);
+	}
+	return 0;
+}
+
+static int against_fork(struct area *a)
+{
+	pid_t fork, take;
+	int rc = KSFT_PASS;
+
+	(void)a;
+	if (prepare(FORK_ROUNDS))
+		return KSFT_FAIL;
+	fork = start(forker, NULL);
+	take = start(forked_taker, NULL);
+	while (ended(take, 1000) < 0)
+		;
+	set(&s->stop, true);
+	if (stop_one(fork, "fork"))
+		rc = KSFT_FAIL;
+	unlink(path);
+	if (get(&s->early))
+		return wrong("round %u: a page is mapped after truncate",
+			     get(&s->early));
+	if (get(&s->taken) < rounds)
+		return wrong("only %u rounds of %u", get(&s->taken), rounds);
+	return rc;
 }
 
 static int take_loop(const void *arg)
@@ -495,7 +566,6 @@ AGAINST(direct, FREE_ROUNDS)
 AGAINST(uring, FREE_ROUNDS)
 AGAINST(pipe, FREE_ROUNDS)
 AGAINST(peek, FREE_ROUNDS)
-AGAINST(fork, TASK_ROUNDS)
 AGAINST(killed, TASK_ROUNDS)
 
 #define ALONE	(NO_MAPPING | NEEDS_WRITE)
@@ -526,7 +596,7 @@ static const struct dcss_case cases[] = {
 	{ "truncate beside vmsplice", against_pipe, 0, 1, ALONE },
 	{ "truncate beside PTRACE_PEEKDATA", against_peek, 0, 1, ALONE },
 
-	/* A page table that is about to go, or a process. */
+	/* A page table that comes or is about to go, or a process. */
 	{ "truncate beside mmap, fork and munmap", against_fork, 0, 1, ALONE },
 	{ "truncate beside processes that are killed", against_killed, 0, 1,
 	  ALONE },
