@@ -245,6 +245,11 @@ ends()
 	[ "$stock" = 0 ] && [ "$data" ] || return
 	run "$seg: end" "$here/end" ${ro:+--readonly} --type "$type" \
 		--segment "$seg" "$mnt"
+	[ -z "$ro" ] || return
+	for opt in "" ${large:+--large}; do
+		run "$seg: moved${opt:+, large pages}" "$here/moved" $opt \
+			--type "$type" --segment "$seg" "$mnt"
+	done
 }
 
 options()	# other ways to say what is meant
