@@ -791,6 +791,155 @@ static int move_extents(struct area *a)
 	return end_mixed(&h, second, path);
 }
 
+/*
+ * All at once: one clones the file, writes to it and removes the clone, one has
+ * a page of it in a pipe, one stores what nobody may see into blocks that are
+ * free. Judged by what the pipe and the mapping have.
+ */
+
+#define RACE_ROUNDS	100
+/* The pipe keeps a page until others have taken all that is free so often. */
+#define RACE_HOLD	3
+#define JUNK		0xee
+
+/* Blocks that are left free, and what others leave of them for copies. */
+#define RACE_FREE	256
+#define RACE_SPARE	64
+
+struct race {
+	struct held *held;
+	struct {
+		bool stop;
+		unsigned int junk;
+	} *seen;		/* by all processes */
+};
+
+static bool stopped(const struct race *r)
+{
+	return __atomic_load_n(&r->seen->stop, __ATOMIC_SEQ_CST);
+}
+
+static unsigned int taken(const struct race *r)
+{
+	return __atomic_load_n(&r->seen->junk, __ATOMIC_SEQ_CST);
+}
+
+static int race_junk(const void *arg)
+{
+	const struct race *r = arg;
+	char path[256], *junk = malloc(pagesize);
+	int fd;
+
+	memset(junk, JUNK, pagesize);
+	while (!stopped(r)) {
+		fd = new_file(opt.dir, "junk", junk, pagesize, path);
+		/* XFS gives blocks away when it is in the log that they are free. */
+		if (fd < 0 || fsync(fd))
+			return -1;
+		while (free_blocks() > RACE_SPARE)
+			if (write(fd, junk, pagesize) != (ssize_t)pagesize)
+				return -1;
+		close(fd);
+		unlink(path);
+		__atomic_add_fetch(&r->seen->junk, 1, __ATOMIC_SEQ_CST);
+	}
+	return 0;
+}
+
+static int race_hold(const void *arg)
+{
+	const struct race *r = arg;
+	char *page = r->held->map + r->held->from, *buf = malloc(pagesize);
+	unsigned int n;
+
+	while (!stopped(r)) {
+		if (splice_page(r->held->pipe[1], page))
+			return -1;
+		n = taken(r) + RACE_HOLD;
+		while (taken(r) < n && !stopped(r))
+			usleep(500);
+		if (read(r->held->pipe[0], buf, pagesize) != (ssize_t)pagesize)
+			return -1;
+		errno = EILSEQ;
+		if (memchr(buf, JUNK, pagesize) || memchr(page, JUNK, pagesize))
+			return -1;
+	}
+	return 0;
+}
+
+static int race_clone(const void *arg)
+{
+	const struct race *r = arg;
+	const struct held *h = r->held;
+	char *data = malloc(pagesize);
+	int n, rc = 0;
+
+	for (n = 0; n < RACE_ROUNDS && !rc && !stopped(r); n++) {
+		memset(data, n % 100, pagesize);
+		rc = clone_range(h->fd, 0, h->len);
+		if (rc)
+			break;
+		if (n % 2)
+			memset(h->map + h->from, n % 100, pagesize);
+		else
+			rc = pwrite(h->fd, data, pagesize, h->from) !=
+			     (ssize_t)pagesize;
+		unlink(clone_path);
+	}
+	return rc;
+}
+
+/* Free blocks are soon somebody's again if there are few, each by itself. */
+static int fill_up(void)
+{
+	char path[256];
+	int fd = new_file(opt.dir, "fill", NULL, 0, path), i;
+	long len = (free_blocks() - RACE_SPARE) * (long)pagesize;
+
+	if (fd < 0 || fallocate(fd, 0, 0, len))
+		return fails("%s", path);
+	for (i = 0; i < RACE_FREE; i++)
+		if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			      2 * i * pagesize, pagesize))
+			return fails("punch");
+	close(fd);
+	return KSFT_PASS;
+}
+
+static int race(struct area *a)
+{
+	struct held h = { };
+	struct race r = { .held = &h };
+	pid_t junk, hold;
+	int rc, rc2, rc3;
+
+	(void)a;
+	if (fresh() || held_file(&h) || pipe(h.pipe) || fill_up())
+		return KSFT_FAIL;
+	h.map = map_file(h.fd, h.len, PROT_READ | PROT_WRITE, MAP_SHARED);
+	r.seen = mmap(NULL, pagesize, PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (h.map == MAP_FAILED || r.seen == MAP_FAILED)
+		return fails("mmap");
+	memset(h.map, 1, h.len);
+	junk = start(race_junk, &r);
+	hold = start(race_hold, &r);
+	rc = ended(start(race_clone, &r), END_MS);
+	__atomic_store_n(&r.seen->stop, true, __ATOMIC_SEQ_CST);
+	rc2 = ended(hold, END_MS);
+	rc3 = ended(junk, END_MS);
+	if (rc2 == EILSEQ)
+		return wrong("data of another file");
+	snprintf(h.path, sizeof(h.path), "%s/fill", opt.dir);
+	unlink(h.path);
+	if (rc || rc2 || rc3)
+		return wrong("cloning: %d, holding: %d, others: %d", rc, rc2,
+			     rc3);
+	close(h.fd);
+	munmap(h.map, h.len);
+	return all_ends();
+}
+
 /* As virtiofs does when a file is opened; here by a module. */
 
 static int do_truncate(const void *arg)
@@ -855,6 +1004,9 @@ static const struct dcss_case xfs_cases[] = {
 	{ "copy on write: next to a copied block", cow_next, 0, 1, ALONE },
 	{ "copy on write: other pages", cow_beside, 0, 1, ALONE },
 	{ "unshare", unshare, 0, 1, ALONE },
+
+	/* With nobody to say when: blocks that are free too early. */
+	{ "copy on write, pipe and other files", race, 0, 1, ALONE },
 
 	/* Both are locked: a wait with one lock held, or none at all. */
 	{ "clone to and from a file in use", clone_pair, 0, 1, ALONE },
