@@ -804,7 +804,7 @@ static int move_extents(struct area *a)
 
 /* Blocks that are left free, and what others leave of them for copies. */
 #define RACE_FREE	256
-#define RACE_SPARE	64
+#define RACE_SPARE	128
 
 struct race {
 	struct held *held;
@@ -834,11 +834,13 @@ static int race_junk(const void *arg)
 	while (!stopped(r)) {
 		fd = new_file(opt.dir, "junk", junk, pagesize, path);
 		/* XFS gives blocks away when it is in the log that they are free. */
-		if (fd < 0 || fsync(fd))
+		if (fd < 0 && errno != ENOSPC)
 			return -1;
-		while (free_blocks() > RACE_SPARE)
-			if (write(fd, junk, pagesize) != (ssize_t)pagesize)
-				return -1;
+		if (fd >= 0)
+			fsync(fd);
+		while (free_blocks() > RACE_SPARE &&
+		       write(fd, junk, pagesize) == (ssize_t)pagesize)
+			;
 		close(fd);
 		unlink(path);
 		__atomic_add_fetch(&r->seen->junk, 1, __ATOMIC_SEQ_CST);
