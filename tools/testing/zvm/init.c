@@ -213,6 +213,19 @@ static void report_status(int status)
 		dprintf(port, "exit %d\ntainted %s", status, tainted);
 }
 
+/* The last file of the initramfs: the kernel ends without a word at one too large. */
+static bool is_complete(void)
+{
+	int port;
+
+	if (!access("/zvm/complete", F_OK))
+		return true;
+	port = open_port("zvm.status", O_WRONLY);
+	if (port >= 0)
+		dprintf(port, "incomplete\n");
+	return false;
+}
+
 static void read_argv(char **argv)
 {
 	static char buf[1 << 20];
@@ -373,6 +386,8 @@ int main(void)
 	read_mode();
 	read_argv(argv);
 	report_boot();
+	if (!is_complete())
+		power_off();
 	load_module();
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
