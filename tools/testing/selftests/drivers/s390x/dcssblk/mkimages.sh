@@ -41,7 +41,7 @@ mkdir -p "$1"
 out=$(cd "$1" && pwd)
 PATH=$PATH:/usr/sbin:/sbin
 
-for tool in mkfs.ext2 mkfs.ext4 mkfs.xfs mkfs.erofs awk truncate; do
+for tool in mkfs.ext2 mkfs.ext4 mkfs.xfs xfs_db mkfs.erofs awk truncate; do
 	command -v $tool >/dev/null || {
 		echo "$0: $tool is missing" \
 			"(e2fsprogs, xfsprogs, erofs-utils)" >&2
@@ -96,6 +96,18 @@ proto()
 	echo '$'
 }
 
+# With XFS_IOC_EXCHANGE_RANGE, which kernels have had since 6.10 and mkfs.xfs since
+# then, too: an older one makes the same file system but for this bit.
+EXCHRANGE=0x40
+xfs()
+{
+	mkfs.xfs -q -f -s size=4096 -d agcount=4,su=1m,sw=1 \
+		-p "$out/proto" "$out/xfs.img" || return
+	bits=$(xfs_db -r -c 'sb 0' -c 'p features_incompat' "$out/xfs.img")
+	xfs_db -x -c 'sb 0' -c "write -d features_incompat $(printf 0x%x \
+		$((${bits#*= } | EXCHRANGE)))" "$out/xfs.img"
+}
+
 # image NAME MiB COMMAND...: a sparse file that COMMAND makes a file system of
 image()
 {
@@ -116,8 +128,7 @@ proto >"$out/proto"
 image ext4 64 mkfs.ext4 -q -b 4096 -E stride=256,stripe_width=256 \
 	-d "$root" "$out/ext4.img"
 image ext2 32 mkfs.ext2 -q -b 4096 -d "$root" "$out/ext2.img"
-image xfs 320 mkfs.xfs -q -f -s size=4096 -d agcount=4,su=1m,sw=1 \
-	-p "$out/proto" "$out/xfs.img"
+image xfs 320 xfs
 image xip 32 mkfs.ext2 -q -b 4096 -d "$root" "$out/xip.img"
 image erofs 0 mkfs.erofs -E force-inode-extended "$out/erofs.img" "$root"
 image other 32 mkfs.ext4 -q -b 4096 "$out/other.img"

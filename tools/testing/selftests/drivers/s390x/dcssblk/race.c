@@ -384,9 +384,11 @@ static int forker(const void *arg)
 		wait_for(&s->round, n);
 		if (get(&s->stop))
 			break;
-		own = map_file(fd, len, PROT_READ | PROT_WRITE, MAP_SHARED);
+		/* With a page of its own, or fork leaves the rest to faults. */
+		own = map_file(fd, len, PROT_READ | PROT_WRITE, MAP_PRIVATE);
 		if (own == MAP_FAILED)
 			return give_up();
+		*own = 1;
 		touch(own + held_at());
 		set(&s->held, n);
 		pid = fork_child();
