@@ -274,6 +274,39 @@ static int unmap_part(struct area *a)
 		     a->want + next + pagesize, a->len - next - pagesize);
 }
 
+/* All of it, each time, or what is in one large page and not in the other. */
+static int pinned(struct area *a, const char *what)
+{
+	char *at = a->map + largesize - SIDE, *buf = filled(2 * SIDE, 99);
+	const char *want = a->want + largesize - SIDE;
+	struct iovec iov = { at, 2 * SIDE };
+	int p[2], fd, rc = KSFT_PASS;
+	struct uring r;
+
+	if (pipe(p) || vmsplice(p[1], &iov, 1, 0) != (ssize_t)(2 * SIDE))
+		return fails("%s: vmsplice", what);
+	if (read(p[0], buf, 2 * SIDE) != (ssize_t)(2 * SIDE) ||
+	    differs("pipe", buf, want, 2 * SIDE))
+		return wrong("%s: pipe", what);
+	if (reads(what, at, want, 2 * SIDE))
+		return KSFT_FAIL;
+	if (!opt.other)
+		return KSFT_PASS;
+	fd = open_other(opt.other, "pinned", buf, 2 * SIDE, O_DIRECT);
+	if (fd < 0 || ftruncate(fd, 0))
+		return fails("open O_DIRECT in %s", opt.other);
+	if (pwrite(fd, at, 2 * SIDE, 0) != (ssize_t)(2 * SIDE))
+		rc = fails("%s: O_DIRECT write", what);
+	else
+		rc = file_is(fd, want, 2 * SIDE);
+	if (rc == KSFT_PASS && !uring_open(&r) &&
+	    uring_do(&r, IORING_OP_WRITE, fd, at, 2 * SIDE) != (int)(2 * SIDE))
+		rc = wrong("%s: io_uring write", what);
+	close(fd);
+	free(buf);
+	return rc;
+}
+
 static int protect_part(struct area *a)
 {
 	int prot = a->how & WRITABLE ? PROT_READ | PROT_WRITE : PROT_READ;
@@ -314,7 +347,8 @@ static int protect_whole(struct area *a)
 		fill(a->map + largesize, pagesize, 70);
 	if (a->how & WRITABLE)
 		fill(a->want + largesize, pagesize, 70);
-	return written(a, a->want);
+	/* What mprotect() leaves in the entry says how to take a page. */
+	return pinned(a, "PROT_READ and back") ? KSFT_FAIL : written(a, a->want);
 }
 
 /* Move @len bytes at @off to @to, and see that they are the same there. */
@@ -402,39 +436,6 @@ static int move_and_keep(struct area *a)
 		return KSFT_FAIL;
 	/* What is left is empty, and comes from the file. */
 	return reads("left", a->map, a->file, a->len);
-}
-
-/* All of it, each time, or what is in one large page and not in the other. */
-static int pinned(struct area *a, const char *what)
-{
-	char *at = a->map + largesize - SIDE, *buf = filled(2 * SIDE, 99);
-	const char *want = a->want + largesize - SIDE;
-	struct iovec iov = { at, 2 * SIDE };
-	int p[2], fd, rc = KSFT_PASS;
-	struct uring r;
-
-	if (pipe(p) || vmsplice(p[1], &iov, 1, 0) != (ssize_t)(2 * SIDE))
-		return fails("%s: vmsplice", what);
-	if (read(p[0], buf, 2 * SIDE) != (ssize_t)(2 * SIDE) ||
-	    differs("pipe", buf, want, 2 * SIDE))
-		return wrong("%s: pipe", what);
-	if (reads(what, at, want, 2 * SIDE))
-		return KSFT_FAIL;
-	if (!opt.other)
-		return KSFT_PASS;
-	fd = open_other(opt.other, "pinned", buf, 2 * SIDE, O_DIRECT);
-	if (fd < 0 || ftruncate(fd, 0))
-		return fails("open O_DIRECT in %s", opt.other);
-	if (pwrite(fd, at, 2 * SIDE, 0) != (ssize_t)(2 * SIDE))
-		rc = fails("%s: O_DIRECT write", what);
-	else
-		rc = file_is(fd, want, 2 * SIDE);
-	if (rc == KSFT_PASS && !uring_open(&r) &&
-	    uring_do(&r, IORING_OP_WRITE, fd, at, 2 * SIDE) != (int)(2 * SIDE))
-		rc = wrong("%s: io_uring write", what);
-	close(fd);
-	free(buf);
-	return rc;
 }
 
 static int pin_border(struct area *a)
