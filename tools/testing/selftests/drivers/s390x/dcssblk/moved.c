@@ -797,7 +797,7 @@ static int move_extents(struct area *a)
  * free. Judged by what the pipe and the mapping have.
  */
 
-#define RACE_ROUNDS	100
+#define RACE_ROUNDS	30
 /* The pipe keeps a page until others have taken all that is free so often. */
 #define RACE_HOLD	3
 #define JUNK		0xee
@@ -811,12 +811,24 @@ struct race {
 	struct {
 		bool stop;
 		unsigned int junk;
+		unsigned int steps;
 	} *seen;		/* by all processes */
 };
 
 static bool stopped(const struct race *r)
 {
 	return __atomic_load_n(&r->seen->stop, __ATOMIC_SEQ_CST);
+}
+
+/* One who waits for a page gets it only if nobody takes it again at once. */
+static unsigned int steps(const struct race *r)
+{
+	return __atomic_load_n(&r->seen->steps, __ATOMIC_SEQ_CST);
+}
+
+static void step(const struct race *r)
+{
+	__atomic_add_fetch(&r->seen->steps, 1, __ATOMIC_SEQ_CST);
 }
 
 static unsigned int taken(const struct race *r)
@@ -860,11 +872,14 @@ static int race_hold(const void *arg)
 		n = taken(r) + RACE_HOLD;
 		while (taken(r) < n && !stopped(r))
 			usleep(500);
+		n = steps(r);
 		if (read(r->held->pipe[0], buf, pagesize) != (ssize_t)pagesize)
 			return -1;
 		errno = EILSEQ;
 		if (memchr(buf, JUNK, pagesize) || memchr(page, JUNK, pagesize))
 			return -1;
+		while (steps(r) == n && !stopped(r))
+			usleep(500);
 	}
 	return 0;
 }
@@ -881,12 +896,14 @@ static int race_clone(const void *arg)
 		rc = clone_range(h->fd, 0, h->len);
 		if (rc)
 			break;
+		step(r);
 		if (n % 2)
 			memset(h->map + h->from, n % 100, pagesize);
 		else
 			rc = pwrite(h->fd, data, pagesize, h->from) !=
 			     (ssize_t)pagesize;
 		unlink(clone_path);
+		step(r);
 	}
 	return rc;
 }
