@@ -25,6 +25,8 @@
 /* Much longer than anything takes that does not wait for somebody. */
 #define CHILD_TRIES	200		/* of 100 ms */
 #define LOST_ROUNDS	20		/* each waits for its turn */
+#define FAIL_ROUNDS	3
+#define FAILSLAB	"/sys/kernel/debug/failslab/"
 
 static const char *held, *other, *lost, *overlap, *only;
 
@@ -327,6 +329,93 @@ static int overlap_beside_lost(void)
 	return rc ? rc : WEXITSTATUS(status);
 }
 
+/* Writes what changes nothing, to whatever there is of the device. */
+static int write_save(void)
+{
+	int rc;
+
+	while (!stopped()) {
+		rc = store_of(other, "save", "0");
+		if (rc && rc != ENOENT && rc != ENODEV)
+			return wrong("save of %s: %s", other, strerror(rc));
+	}
+	return KSFT_PASS;
+}
+
+/* The n-th allocation fails. Returns an errno, ENODATA if there are not so many. */
+static int add_failing(unsigned int n)
+{
+	int fd = open("/proc/self/fail-nth", O_RDWR), rc;
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", n);
+	if (fd < 0 || pwrite(fd, text, strlen(text), 0) < 0)
+		return EIO;
+	rc = store("add", other);
+	memset(text, 0, sizeof(text));
+	pread(fd, text, sizeof(text) - 1, 0);
+	pwrite(fd, "0", 1, 0);
+	close(fd);
+	return atoi(text) ? ENODATA : rc;
+}
+
+/* One failure after the other. Returns how many, or -1. */
+static int add_failing_all(void)
+{
+	unsigned int n, failed = 0;
+	pid_t pid;
+	int rc;
+
+	for (n = 1; n < 10000; n++) {
+		pid = fork();
+		if (!pid)
+			_exit(add_failing(n));
+		if (!ended(pid, &rc))
+			return wrong("add waits where allocation %u fails", n), -1;
+		/* There is some that it can do without. */
+		if ((!rc || rc == ENODATA) && remove_segment(other))
+			return -1;
+		if (rc == ENODATA)
+			break;
+		failed += rc == ENOMEM;
+	}
+	ksft_print_msg("%u of %u allocations failed\n", failed, n);
+	return failed;
+}
+
+/*
+ * sysfs waits for who is in an attribute when it takes back what it has made of
+ * a device: these must not wait for the device to be there. Several rounds, as
+ * the moment is short.
+ */
+static int write_beside_failing_add(void)
+{
+	int round, status, failed = 0;
+	pid_t writer;
+
+	/* Else it leaves alone what may wait for memory, and logs the stacks. */
+	if (put_string(FAILSLAB "ignore-gfp-wait", "N") ||
+	    put_string(FAILSLAB "verbose", "0") ||
+	    access("/proc/self/fail-nth", F_OK))
+		return skip("no failslab or debugfs");
+	set_stop(false);
+	signal(SIGTERM, on_signal);
+	writer = fork();
+	if (!writer)
+		_exit(write_save());
+	for (round = 0; round < FAIL_ROUNDS && failed >= 0; round++)
+		failed = add_failing_all();
+	/* Lets go of an "add" that waits for it. */
+	kill(writer, failed < 0 ? SIGKILL : SIGTERM);
+	waitpid(writer, &status, 0);
+	signal(SIGTERM, SIG_DFL);
+	put_string(FAILSLAB "ignore-gfp-wait", "Y");
+	put_string(FAILSLAB "verbose", "2");
+	if (!failed)
+		return wrong("no allocation has failed");
+	return failed < 0 || status ? KSFT_FAIL : KSFT_PASS;
+}
+
 static int log_is_clean(void)
 {
 	char line[256];
@@ -354,6 +443,8 @@ static const struct {
 	  switch_beside_close },
 	/* Oops in the vmemmap, when the second one got there. */
 	{ "add of what overlaps a lost segment", overlap_beside_lost },
+	/* Neither of them came back. */
+	{ "a write beside an add that fails", write_beside_failing_add },
 	{ "kernel log", log_is_clean },
 };
 
