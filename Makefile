@@ -9,6 +9,11 @@ N ?= 1000
 SEED ?=
 JOBS ?= $(shell echo $$(($$(nproc) + 1)))
 
+BASES := $(notdir $(patsubst %/series,%,$(wildcard patches/*/series)))
+ifeq ($(filter $(BASE),$(BASES)),)
+$(error there is no patches/$(BASE)/series: BASE is one of $(BASES))
+endif
+
 O := $(CURDIR)/build
 B := $(O)/$(BASE)
 ZVM := tools/testing/zvm
@@ -77,7 +82,7 @@ distclean: ## remove build/ altogether
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 	@echo
-	@echo "  BASE=6.12       the series to work on; there is: $(notdir $(wildcard patches/*))"
+	@echo "  BASE=6.12       the series to work on; there is: $(BASES)"
 	@echo "  KERNEL=/path    a source tree of your own instead of Debian's"
 	@echo "  JOBS=N          how many compilers at a time"
 	@echo "  DEBUG=1         make check with KASAN, kmemleak and lockdep"
