@@ -420,9 +420,50 @@ static int cow_beside(struct area *a)
 	return all_ends();
 }
 
+/* Where a page of the file is, and where the clone has it. */
+static size_t pages_copied(const struct held *h)
+{
+	int fd = open(clone_path, O_RDONLY);
+	size_t off, n = 0;
+
+	for (off = 0; off < h->len; off += pagesize)
+		n += block_at(h->fd, off) != block_at(fd, off);
+	close(fd);
+	return n;
+}
+
+/* What is shared stays shared, but for the page that is written to. */
+static int cow_one(struct area *a)
+{
+	struct held h = { };
+	size_t off, n;
+	int rc;
+
+	(void)a;
+	if (fresh() || held_file(&h))
+		return KSFT_FAIL;
+	rc = clone_range(h.fd, 0, h.len);
+	if (rc)
+		return rc;
+	h.map = map_file(h.fd, h.len, PROT_READ | PROT_WRITE, MAP_SHARED);
+	if (h.map == MAP_FAILED)
+		return fails("mmap");
+	for (off = 0; off < h.len; off += pagesize)
+		touch(h.map + off);
+	do_store(&h);
+	n = pages_copied(&h);
+	if (n != 1)
+		return wrong("%zu pages were copied", n);
+	if (new_data(&h, h.from, fresh_page(), 1) || clone_intact(&h))
+		return KSFT_FAIL;
+	close(h.fd);
+	munmap(h.map, h.len);
+	return all_ends();
+}
+
 /*
- * A block that nobody else has, next to one that was copied: blocks for copies
- * are allocated several at a time, and this one is replaced as well.
+ * A block that nobody else has, next to one that was copied: if blocks for copies
+ * are allocated several at a time, this one is replaced as well.
  */
 static int cow_next(struct area *a)
 {
@@ -445,16 +486,54 @@ static int cow_next(struct area *a)
 	if (take_page(&h, true))
 		return KSFT_FAIL;
 	block = block_at(h.fd, h.from);
-	/* Whether it waits or leaves the block in its place. */
-	rc = ended(start(do_write, &h), WATCH_MS);
-	if (rc > 0)
-		return wrong("write: %s", strerror(rc));
-	if (not_given_away(&block, 1))
+	/* The page is not replaced: who has it sees what is written. */
+	if (gives("write", do_write, &h, 0) || not_given_away(&block, 1) ||
+	    new_data(&h, h.from, fresh_page(), pagesize) || drain(&h))
 		return KSFT_FAIL;
-	if (!rc)
-		memcpy(h.data + h.from, fresh_page(), pagesize);
-	if (drain(&h) || gives("write", do_write, &h, 0) ||
-	    new_data(&h, h.from, fresh_page(), pagesize))
+	if (block_at(h.fd, h.from) != block)
+		return wrong("a block was replaced that nobody else has");
+	close(h.fd);
+	munmap(h.map, h.len);
+	return all_ends();
+}
+
+static int do_truncate(const void *arg)
+{
+	const struct held *h = arg;
+
+	return truncate(h->path, 0);
+}
+
+/*
+ * The block next to one that was copied is zeroed from the middle on. What the
+ * file knows of its page must be true then.
+ */
+static int cow_truncate(struct area *a)
+{
+	struct held h = { };
+	int rc;
+
+	(void)a;
+	if (opt.large)
+		return skip("a block that was copied is in no large page");
+	if (fresh() || held_file(&h))
+		return KSFT_FAIL;
+	h.from = pagesize;
+	rc = clone_range(h.fd, 0, pagesize);
+	if (rc)
+		return rc;
+	h.map = map_file(h.fd, h.len, PROT_READ | PROT_WRITE, MAP_SHARED);
+	if (h.map == MAP_FAILED)
+		return fails("mmap");
+	h.map[h.from] = h.data[h.from] = 'd';
+	h.map[0] = h.data[0] = 'c';
+	munmap(h.map, h.len);
+	h.len = h.from + 100;
+	if (ftruncate(h.fd, h.len))
+		return fails("ftruncate");
+	memset(h.data + h.len, 0, pagesize - 100);
+	if (take_page(&h, true) || must_wait("truncate", do_truncate, &h) ||
+	    drain(&h) || gives("truncate", do_truncate, &h, 0))
 		return KSFT_FAIL;
 	close(h.fd);
 	munmap(h.map, h.len);
@@ -648,6 +727,26 @@ static int end_mixed(struct held *h, int second, const char *path)
 	close(second);
 	unlink(path);
 	return rc ? fails("FS_XFLAG_DAX") : all_ends();
+}
+
+/* They cannot share, and nobody waits to hear that. */
+static int clone_mixed(struct area *a)
+{
+	struct pair pair, back;
+	struct held h = { };
+	char path[256];
+	int second;
+
+	(void)a;
+	second = mixed(&h, path);
+	if (second < 0)
+		return KSFT_FAIL;
+	pair = (struct pair){ h.fd, second };
+	back = (struct pair){ second, h.fd };
+	if (gives("clone", do_clone, &pair, EINVAL) ||
+	    gives("clone", do_clone, &back, EINVAL) || drain(&h))
+		return KSFT_FAIL;
+	return end_mixed(&h, second, path);
 }
 
 /* It waits; the file keeps its block, whatever becomes of the other one. */
@@ -963,13 +1062,6 @@ static int race(struct area *a)
 
 /* As virtiofs does when a file is opened; here by a module. */
 
-static int do_truncate(const void *arg)
-{
-	const struct held *h = arg;
-
-	return truncate(h->path, 0);
-}
-
 static int invalidated(bool mapped)
 {
 	struct held h = { };
@@ -1023,7 +1115,10 @@ static const struct dcss_case xfs_cases[] = {
 	{ "copy on write: store by the kernel", cow_kernel, 0, 1, ALONE },
 	{ "copy on write: write behind the end", cow_behind, 0, 1, ALONE },
 	{ "copy on write: next to a copied block", cow_next, 0, 1, ALONE },
+	{ "copy on write: truncate next to a copied block", cow_truncate, 0, 1,
+	  ALONE },
 	{ "copy on write: other pages", cow_beside, 0, 1, ALONE },
+	{ "copy on write: one page", cow_one, 0, 1, ALONE },
 	{ "unshare", unshare, 0, 1, ALONE },
 
 	/* With nobody to say when: blocks that are free too early. */
@@ -1032,6 +1127,7 @@ static const struct dcss_case xfs_cases[] = {
 	/* Both are locked: a wait with one lock held, or none at all. */
 	{ "clone to and from a file in use", clone_pair, 0, 1, ALONE },
 	{ "clone, the second file in use", clone_second, 0, 1, ALONE },
+	{ "clone, one without DAX", clone_mixed, 0, 1, ALONE },
 
 	/* The page is the other file's, without a word. */
 	{ "XFS_IOC_SWAPEXT", swapext, 0, 1, ALONE },
