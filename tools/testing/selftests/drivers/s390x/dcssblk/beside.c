@@ -350,7 +350,7 @@ static int add_failing(unsigned int n)
 
 	snprintf(text, sizeof(text), "%u", n);
 	if (fd < 0 || pwrite(fd, text, strlen(text), 0) < 0)
-		return EIO;
+		return errno;
 	rc = store("add", other);
 	memset(text, 0, sizeof(text));
 	pread(fd, text, sizeof(text) - 1, 0);

@@ -525,8 +525,10 @@ static int cow_truncate(struct area *a)
 	h.map = map_file(h.fd, h.len, PROT_READ | PROT_WRITE, MAP_SHARED);
 	if (h.map == MAP_FAILED)
 		return fails("mmap");
-	h.map[h.from] = h.data[h.from] = 'd';
-	h.map[0] = h.data[0] = 'c';
+	h.data[h.from] = 'd';
+	h.map[h.from] = 'd';
+	h.data[0] = 'c';
+	h.map[0] = 'c';
 	munmap(h.map, h.len);
 	h.len = h.from + 100;
 	if (ftruncate(h.fd, h.len))
