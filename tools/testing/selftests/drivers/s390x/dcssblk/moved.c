@@ -93,6 +93,13 @@ static int all_ends(void)
 	return umount_settled(opt.dir);
 }
 
+static int held_ends(struct held *h)
+{
+	close(h->fd);
+	munmap(h->map, h->len);
+	return all_ends();
+}
+
 /* Another file, with the blocks of this one. */
 
 static char clone_path[256];
@@ -266,9 +273,7 @@ static int cow(const struct step *step)
 		return rc;
 	if (clone_intact(&h))
 		return KSFT_FAIL;
-	close(h.fd);
-	munmap(h.map, h.len);
-	return all_ends();
+	return held_ends(&h);
 }
 
 static int cow_write(struct area *a)
@@ -310,9 +315,7 @@ static int unshare(struct area *a)
 	    gives("unshare", do_unshare, &h, 0) ||
 	    new_data(&h, 0, h.data, 0))
 		return KSFT_FAIL;
-	close(h.fd);
-	munmap(h.map, h.len);
-	return all_ends();
+	return held_ends(&h);
 }
 
 /* A system call may not wait in a fault: others could have to wait for it. */
@@ -331,9 +334,7 @@ static int cow_kernel(struct area *a)
 	    new_data(&h, h.from, zero, pagesize) || clone_intact(&h))
 		return KSFT_FAIL;
 	free(zero);
-	close(h.fd);
-	munmap(h.map, h.len);
-	return all_ends();
+	return held_ends(&h);
 }
 
 /* Signals since the store has begun; seen by both processes. */
@@ -394,9 +395,7 @@ static int store_signals(struct area *a)
 		return wrong("store: %s", rc < 0 ? "hangs" : strerror(rc));
 	if (new_data(&h, h.from, fresh_page(), 1))
 		return KSFT_FAIL;
-	close(h.fd);
-	munmap(h.map, h.len);
-	return all_ends();
+	return held_ends(&h);
 }
 
 /* Other pages of the file are not in use, and nobody waits for this one. */
@@ -415,9 +414,7 @@ static int cow_beside(struct area *a)
 	if (gives("write beside", do_write, &other, 0) ||
 	    new_data(&h, other.from, fresh_page(), pagesize) || drain(&h))
 		return KSFT_FAIL;
-	close(h.fd);
-	munmap(h.map, h.len);
-	return all_ends();
+	return held_ends(&h);
 }
 
 /* Where a page of the file is, and where the clone has it. */
@@ -456,9 +453,18 @@ static int cow_one(struct area *a)
 		return wrong("%zu pages were copied", n);
 	if (new_data(&h, h.from, fresh_page(), 1) || clone_intact(&h))
 		return KSFT_FAIL;
-	close(h.fd);
-	munmap(h.map, h.len);
-	return all_ends();
+	return held_ends(&h);
+}
+
+/* The first block is shared, the one next to it is nobody else's. */
+static int first_cloned(struct held *h)
+{
+	if (opt.large)
+		return skip("a block that was copied is in no large page");
+	if (fresh() || held_file(h))
+		return KSFT_FAIL;
+	h->from = pagesize;
+	return clone_range(h->fd, 0, pagesize);
 }
 
 /*
@@ -469,15 +475,9 @@ static int cow_next(struct area *a)
 {
 	unsigned long long block;
 	struct held h = { };
-	int rc;
+	int rc = first_cloned(&h);
 
 	(void)a;
-	if (opt.large)
-		return skip("a block that was copied is in no large page");
-	if (fresh() || held_file(&h))
-		return KSFT_FAIL;
-	h.from = pagesize;
-	rc = clone_range(h.fd, 0, pagesize);
 	if (rc)
 		return rc;
 	if (pwrite(h.fd, fresh_page(), pagesize, 0) != (ssize_t)pagesize)
@@ -492,9 +492,7 @@ static int cow_next(struct area *a)
 		return KSFT_FAIL;
 	if (block_at(h.fd, h.from) != block)
 		return wrong("a block was replaced that nobody else has");
-	close(h.fd);
-	munmap(h.map, h.len);
-	return all_ends();
+	return held_ends(&h);
 }
 
 static int do_truncate(const void *arg)
@@ -511,15 +509,9 @@ static int do_truncate(const void *arg)
 static int cow_truncate(struct area *a)
 {
 	struct held h = { };
-	int rc;
+	int rc = first_cloned(&h);
 
 	(void)a;
-	if (opt.large)
-		return skip("a block that was copied is in no large page");
-	if (fresh() || held_file(&h))
-		return KSFT_FAIL;
-	h.from = pagesize;
-	rc = clone_range(h.fd, 0, pagesize);
 	if (rc)
 		return rc;
 	h.map = map_file(h.fd, h.len, PROT_READ | PROT_WRITE, MAP_SHARED);
@@ -537,9 +529,7 @@ static int cow_truncate(struct area *a)
 	if (take_page(&h, true) || must_wait("truncate", do_truncate, &h) ||
 	    drain(&h) || gives("truncate", do_truncate, &h, 0))
 		return KSFT_FAIL;
-	close(h.fd);
-	munmap(h.map, h.len);
-	return all_ends();
+	return held_ends(&h);
 }
 
 /* The last block is copied to have zeroes behind the end. */
@@ -573,9 +563,7 @@ static int cow_behind(struct area *a)
 	    gives("write behind the end", do_write_behind, &h, 0) ||
 	    file_is(h.fd, h.data, h.len))
 		return KSFT_FAIL;
-	close(h.fd);
-	munmap(h.map, h.len);
-	return all_ends();
+	return held_ends(&h);
 }
 
 /* Two files that share, or exchange, one of them with a page in use. */
@@ -1057,9 +1045,7 @@ static int race(struct area *a)
 	if (rc || rc2 || rc3)
 		return wrong("cloning: %d, holding: %d, others: %d", rc, rc2,
 			     rc3);
-	close(h.fd);
-	munmap(h.map, h.len);
-	return all_ends();
+	return held_ends(&h);
 }
 
 /* As virtiofs does when a file is opened; here by a module. */
