@@ -35,6 +35,18 @@ new_files() {
 	"$top/scripts/series" adds "$base"
 }
 
+# The source files that the series touches or adds, without their suffix; those
+# of arch/s390/boot/ cannot be built by themselves.
+sources() {
+	{
+		for p in $(patches); do
+			sed -n 's|^+++ b/||p' "$top/patches/$base/$p"
+		done
+		new_files
+	} | grep -v -e '^tools/' -e '^arch/s390/boot/' | sed -n 's|\.c$||p' |
+		sort -u
+}
+
 s390() {
 	make -C "$1" O="$2" ARCH=s390 CROSS_COMPILE=s390x-linux-gnu- \
 		CC='ccache s390x-linux-gnu-gcc' "$jobs" $3
