@@ -2,9 +2,11 @@
 #
 # The front door: 'make' does the main job, 'make help' lists the rest.
 
-BASE ?= 6.12
+BASE ?= $(shell cat patches/default)
 KERNEL ?=
 DEBUG ?=
+GROUP ?=
+export ONLY ?=
 N ?= 1000
 SEED ?=
 JOBS ?= $(shell echo $$(($$(nproc) + 1)))
@@ -34,6 +36,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 
 # The new files of the series, at the path they have in the kernel.
 NEW_FILES = $(shell scripts/series adds $(BASE))
+PATCHES = $(shell scripts/series list $(BASE))
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -43,12 +46,16 @@ NEW_FILES = $(shell scripts/series adds $(BASE))
 all: $(B)/stock/bzImage $(B)/patched/bzImage rig selftests ## build, boot, mount a DCSS with -o dax, show what works
 	@scripts/show $(B) $(BASE)
 
+table: $(B)/stock/bzImage $(if $(PATCHES),$(B)/patched/bzImage) rig selftests ## what works, into the tables of README and Documentation
+	@scripts/show $(B) $(BASE) --write
+	@scripts/check-works $(B) $(BASE) --write
+
 ifeq ($(DEBUG),1)
 check: $(B)/debug/bzImage rig selftests
-	@scripts/check $(B) $(BASE) dcssblk-debug admin-debug soak-debug
+	@scripts/check $(B) $(BASE) $(or $(GROUP),dcssblk-debug admin-debug soak-debug)
 else
-check: $(B)/stock/bzImage $(B)/patched/bzImage rig selftests ## pass the tests; the last line counts them
-	@scripts/check $(B) $(BASE)
+check: $(B)/stock/bzImage $(B)/patched/bzImage rig selftests ## pass the tests; the last line counts them (GROUP=, ONLY=)
+	@scripts/check $(B) $(BASE) $(GROUP)
 endif
 
 soak: $(B)/patched/bzImage rig selftests ## N=1000 rounds of random operations on several devices
@@ -82,10 +89,12 @@ distclean: ## remove build/ altogether
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 	@echo
-	@echo "  BASE=6.12       the series to work on; there is: $(BASES)"
+	@echo "  BASE=$(BASE)       the series to work on; there is: $(BASES)"
 	@echo "  KERNEL=/path    a source tree of your own instead of Debian's"
 	@echo "  JOBS=N          how many compilers at a time"
 	@echo "  DEBUG=1         make check with KASAN, kmemleak and lockdep"
+	@echo "  GROUP=name      make check: one of scripts/check only"
+	@echo "  ONLY=text       make check: cases with that in their name; PROGRAM/text"
 	@echo "  N=, SEED=       how many rounds make soak does, and where it begins"
 
 tools:
@@ -123,5 +132,5 @@ selftests: $(B)/.applied | tools
 		scripts/build-selftests $(B)/linux $(B)/selftests
 
 FORCE:
-.PHONY: all bench check shell soak stock patched tree refresh series clean \
+.PHONY: all bench check table shell soak stock patched tree refresh series clean \
 	distclean help tools rig selftests FORCE

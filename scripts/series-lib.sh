@@ -52,29 +52,25 @@ s390() {
 		CC='ccache s390x-linux-gnu-gcc' "$jobs" $3
 }
 
-# configure DIR SRC ARCH OPTION...: SRC's tinyconfig and these options
+# configure DIR SRC ARCH FILE: SRC's tinyconfig and the options in FILE
 configure() {
-	dir=$1 src=$2 arch=$3
-	shift 3
-	mkdir -p "$dir"
-	make -C "$src" O="$dir" ARCH="$arch" tinyconfig &&
-	printf '%s\n' "$@" > "$dir/fragment" &&
-	(cd "$src" && ARCH=$arch scripts/kconfig/merge_config.sh -m -O "$dir" \
-		"$dir/.config" "$dir/fragment") &&
-	make -C "$src" O="$dir" ARCH="$arch" olddefconfig
+	mkdir -p "$1"
+	make -C "$2" O="$1" ARCH="$3" tinyconfig &&
+	(cd "$2" && ARCH=$3 scripts/kconfig/merge_config.sh -m -O "$1" \
+		"$1/.config" "$4") &&
+	make -C "$2" O="$1" ARCH="$3" olddefconfig
 }
 
 # The same, and fails if one of them is left out because of what it depends on.
 configured() {
-	configure "$@" &&
-	shift 3 &&
-	for option; do
-		grep -x "$option" "$dir/.config" || return
-	done
+	configure "$@" || return
+	while IFS= read -r option; do
+		grep -q -x -e "$option" "$1/.config" || {
+			echo "not in the configuration: $option"
+			return 1
+		}
+	done < "$4"
 }
-
-zone_device="CONFIG_MIGRATION=y CONFIG_MEMORY_HOTPLUG=y
-	CONFIG_MEMORY_HOTREMOVE=y CONFIG_ZONE_DEVICE=y"
 
 plan() {
 	echo "1..$n"

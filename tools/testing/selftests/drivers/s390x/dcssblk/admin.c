@@ -12,7 +12,11 @@
 #define STORE_SECONDS	600
 #define SETTLE_TRIES	4800
 
-static int kmsg = -1;
+void need_driver(void)
+{
+	if (access(ROOT "add", W_OK))
+		ksft_exit_skip("no dcssblk driver, or not root\n");
+}
 
 static int store_path(const char *path, const void *data, size_t len)
 {
@@ -65,7 +69,7 @@ static bool busy(int rc, unsigned int *tries)
 	return true;
 }
 
-int settled(const char *segment, const char *attr, const char *text)
+int settle(const char *segment, const char *attr, const char *text)
 {
 	unsigned int tries = 0;
 	int rc;
@@ -74,6 +78,13 @@ int settled(const char *segment, const char *attr, const char *text)
 		rc = segment ? store_of(segment, attr, text) :
 			       store(attr, text);
 	} while (busy(rc, &tries));
+	return rc;
+}
+
+int settled(const char *segment, const char *attr, const char *text)
+{
+	int rc = settle(segment, attr, text);
+
 	if (!rc)
 		return KSFT_PASS;
 	return wrong("%s to %s%s%s: %s", text, segment ? segment : "",
@@ -127,7 +138,7 @@ int refused(const char *segment, const char *attr, const char *text,
 		     rc ? strerror(rc) : "success", strerror(error));
 }
 
-int node_of(const char *segment, char *node, size_t len)
+static bool find_node(const char *segment, char *node, size_t len)
 {
 	struct dirent *d;
 	char path[256];
@@ -141,7 +152,18 @@ int node_of(const char *segment, char *node, size_t len)
 			snprintf(node, len, "/dev/%.32s", d->d_name);
 	if (dir)
 		closedir(dir);
-	return node[0] ? KSFT_PASS : wrong("%s has no block device", segment);
+	return node[0] && !access(node, F_OK);
+}
+
+int node_of(const char *segment, char *node, size_t len)
+{
+	unsigned int tries = 0;
+
+	/* udev may have work to do. */
+	while (!find_node(segment, node, len))
+		if (!busy(EBUSY, &tries))
+			return wrong("%s has no block device", segment);
+	return KSFT_PASS;
 }
 
 int dax_is(const char *segment, const char *want)
@@ -154,49 +176,4 @@ int dax_is(const char *segment, const char *want)
 	if (!strcmp(text, want))
 		return KSFT_PASS;
 	return wrong("%s/dax is \"%s\", not \"%s\"", segment, text, want);
-}
-
-void news_mark(void)
-{
-	if (kmsg < 0)
-		kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
-	if (kmsg >= 0)
-		lseek(kmsg, 0, SEEK_END);
-}
-
-void news_get(struct news *news, const char *part)
-{
-	char record[4096], *text;
-	ssize_t n;
-
-	news->nr = 0;
-	if (kmsg < 0)
-		return;
-	while ((n = read(kmsg, record, sizeof(record) - 1)) > 0 ||
-	       (n < 0 && errno == EPIPE)) {
-		record[n < 0 ? 0 : n] = '\0';
-		text = strchr(record, ';');
-		if (!text || strncmp(text + 1, part, strlen(part)))
-			continue;
-		text[strcspn(text, "\n")] = '\0';
-		if (news->nr < NEWS_MAX)
-			snprintf(news->line[news->nr], sizeof(news->line[0]),
-				 "%.199s", text + 1);
-		news->nr++;
-	}
-}
-
-/* Whoever reads the log wants to know what, and to read it once. */
-int news_one(const char *part, const char *name)
-{
-	static struct news news;
-	unsigned int i;
-
-	news_get(&news, part);
-	if (news.nr == 1 && strstr(news.line[0], name))
-		return KSFT_PASS;
-	for (i = 0; i < news.nr && i < NEWS_MAX; i++)
-		wrong("log: %s", news.line[i]);
-	return wrong("%u lines of \"%s\" in the log, not one about %s",
-		     news.nr, part, name);
 }

@@ -4,7 +4,7 @@
  * segment at the same time as somebody else finds it there or gone, but not
  * half of it.
  *
- *	beside [--only TEXT] HELD OTHER LOST OVERLAP
+ *	beside HELD OTHER LOST OVERLAP
  *
  * None of the segments is loaded. HELD and OTHER can be saved, and are neither
  * of type SC nor next to each other. LOST and OVERLAP share a megabyte, and
@@ -28,7 +28,8 @@
 #define FAIL_ROUNDS	3
 #define FAILSLAB	"/sys/kernel/debug/failslab/"
 
-static const char *held, *other, *lost, *overlap, *only;
+static const char *held, *other, *lost, *overlap;
+static struct klog news;
 
 static bool ended(pid_t pid, int *rc)
 {
@@ -189,12 +190,12 @@ static int other_beside_save(const char *function, int count, bool at_close,
 {
 	int status, rc = KSFT_PASS;
 	unsigned long before = commands();
-	struct news news;
+	struct klog_lines lines;
 	pid_t pid;
 
 	if (add_segment(held))
 		return KSFT_FAIL;
-	news_mark();
+	klog_mark(&news);
 	pid = save_until(function, count, at_close);
 	if (pid < 0)
 		return remove_segment(held) ? KSFT_FAIL : KSFT_SKIP;
@@ -210,8 +211,8 @@ static int other_beside_save(const char *function, int count, bool at_close,
 	if (rc && !waitpid(pid, &status, WNOHANG))
 		waitpid(pid, &status, 0);
 	/* What fails at the last close is in the log only. */
-	news_get(&news, "extmem: Saving");
-	if (!rc && (status || news.nr))
+	klog_get(&news, "extmem: Saving", &lines);
+	if (!rc && (status || lines.nr))
 		rc = wrong("the save was over first, with %d",
 			   WEXITSTATUS(status));
 	return remove_segment(held) ? KSFT_FAIL : rc;
@@ -416,25 +417,18 @@ static int write_beside_failing_add(void)
 	return failed < 0 || status ? KSFT_FAIL : KSFT_PASS;
 }
 
-static int log_is_clean(void)
-{
-	char line[256];
-
-	return log_bad(line, sizeof(line)) ? wrong("kernel log: %s", line) :
-					     KSFT_PASS;
-}
-
-static const struct {
+static const struct step {
 	const char *name;
 	int (*run)(void);
+	unsigned int flags;
 } steps[] = {
 	/* A page of a device that was never mounted is in use. */
 	{ "a page in use", page_in_use },
-	{ "remove is EBUSY, at once", remove_is_busy },
-	{ "shared is EBUSY", shared_is_busy },
-	{ "save is EBUSY", save_is_busy },
-	{ "another device comes and goes", other_comes_and_goes },
-	{ "when it is idle, remove works", gone_with_the_page },
+	{ "remove is EBUSY, at once", remove_is_busy, AFTER },
+	{ "shared is EBUSY", shared_is_busy, AFTER },
+	{ "save is EBUSY", save_is_busy, AFTER },
+	{ "another device comes and goes", other_comes_and_goes, AFTER },
+	{ "when it is idle, remove works", gone_with_the_page, AFTER },
 	/* CP is busy with one segment, and nobody waits for another one. */
 	{ "add beside another one's save", add_beside_save },
 	{ "add beside another one's save at close", add_beside_close },
@@ -445,42 +439,32 @@ static const struct {
 	{ "add of what overlaps a lost segment", overlap_beside_lost },
 	/* Neither of them came back. */
 	{ "a write beside an add that fails", write_beside_failing_add },
-	{ "kernel log", log_is_clean },
 };
+
+static int one_step(struct area *a)
+{
+	const struct step *s = a->arg;
+
+	return s->run();
+}
 
 int main(int argc, char **argv)
 {
+	struct dcss_case c = { "", one_step, 0, IN_PLACE };
 	size_t i;
-	int rc;
 
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	pagesize = sysconf(_SC_PAGESIZE);
-	ksft_print_header();
-	if (argc == 1)
-		ksft_exit_skip("no segment given\n");
-	if (argc == 7 && !strcmp(argv[1], "--only")) {
-		only = argv[2];
-		argv += 2;
-		argc -= 2;
-	}
-	if (argc != 5)
-		ksft_exit_fail_msg("usage: beside [--only TEXT] HELD OTHER LOST OVERLAP\n");
-	held = argv[1];
-	other = argv[2];
-	lost = argv[3];
-	overlap = argv[4];
+	dcss_parse(argc, argv, "HELD OTHER LOST OVERLAP", NULL);
+	held = opt.word[0];
+	other = opt.word[1];
+	lost = opt.word[2];
+	overlap = opt.word[3];
 	need_driver();
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
 		ksft_exit_skip("needs two CPUs\n");
-	ksft_set_plan(ARRAY_SIZE(steps));
-	log_mark();
 	for (i = 0; i < ARRAY_SIZE(steps); i++) {
-		rc = !only || strstr(steps[i].name, only) ? steps[i].run() :
-							    KSFT_SKIP;
-		if (rc == KSFT_SKIP)
-			ksft_test_result_skip("%s\n", steps[i].name);
-		else
-			ksft_test_result(!rc, "%s\n", steps[i].name);
+		c.flags = IN_PLACE | steps[i].flags;
+		c.arg = &steps[i];
+		dcss_case(&c, "%s", steps[i].name);
 	}
-	ksft_finished();
+	dcss_run();
 }

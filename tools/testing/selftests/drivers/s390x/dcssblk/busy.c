@@ -13,7 +13,6 @@
  * first one is in use. --large: the file is mapped by a large page.
  */
 #include <fcntl.h>
-#include <getopt.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
@@ -35,6 +34,7 @@
 #define USER_SECONDS	1200
 
 static const char *segment, *device, *fstype, *mountpoint, *second;
+static struct klog news;
 static char file[256];
 static char *old, *new;		/* content of the file */
 static size_t len;		/* its length */
@@ -486,16 +486,16 @@ static int begin(void)
 
 static int remove_refused(void)
 {
-	news_mark();
+	klog_mark(&news);
 	return refused(NULL, "remove", segment, EBUSY) ||
-	       news_one("dcssblk: ", segment) ? KSFT_FAIL : KSFT_PASS;
+	       klog_one(&news, "dcssblk: ", segment) ? KSFT_FAIL : KSFT_PASS;
 }
 
 static int one_shared_refused(const char *to)
 {
-	news_mark();
+	klog_mark(&news);
 	return refused(segment, "shared", to, EBUSY) ||
-	       news_one("dcssblk: ", segment) ? KSFT_FAIL : KSFT_PASS;
+	       klog_one(&news, "dcssblk: ", segment) ? KSFT_FAIL : KSFT_PASS;
 }
 
 static int shared_refused(void)
@@ -585,11 +585,13 @@ static int shared_works(void)
 	       settled(segment, "shared", "1") ? KSFT_FAIL : KSFT_PASS;
 }
 
-static const struct {
+struct check {
 	const char *name;
 	int (*run)(void);
 	unsigned int only;	/* with users that have these flags */
-} checks[] = {
+};
+
+static const struct check checks[] = {
 	{ "remove is refused", remove_refused, 0 },
 	{ "shared is refused", shared_refused, 0 },
 	{ "rmmod is refused", rmmod_refused, 0 },
@@ -600,118 +602,81 @@ static const struct {
 	{ "shared works when it is gone", shared_works, 0 },
 };
 
-static bool applies(size_t check, const struct user *u)
+static int user_rc;		/* how it has begun */
+
+static int in_use(struct area *a)
 {
-	return (checks[check].only & u->flags) == checks[check].only;
+	if (user) {
+		close(ready[0]);
+		close(go[1]);
+	}
+	user = a->arg;
+	user_rc = begin();
+	if (user_rc && user->flags & MOUNT)
+		umount2(mountpoint, MNT_DETACH);
+	return user_rc;
 }
 
-static void result(int rc, const char *what)
+static int check(struct area *a)
 {
-	if (rc == KSFT_SKIP)
-		ksft_test_result_skip("%s: %s\n", user->name, what);
-	else
-		ksft_test_result(rc == KSFT_PASS, "%s: %s\n", user->name,
-				 what);
+	const struct check *c = a->arg;
+
+	return user_rc ? skip("it is not in use") : c->run();
 }
 
-static void one_user(void)
+static void add_user(const struct user *u)
 {
-	int rc = begin();
+	struct dcss_case c = { "", in_use, 0, IN_PLACE, u };
 	size_t i;
 
-	result(rc, "in use");
-	if (rc && user->flags & MOUNT)
-		umount2(mountpoint, MNT_DETACH);
-	for (i = 0; i < ARRAY_SIZE(checks); i++)
-		if (applies(i, user))
-			result(rc ? KSFT_SKIP : checks[i].run(),
-			       checks[i].name);
-	close(ready[0]);
-	close(go[1]);
+	dcss_case(&c, "%s: in use", u->name);
+	for (i = 0; i < ARRAY_SIZE(checks); i++) {
+		if ((checks[i].only & u->flags) != checks[i].only)
+			continue;
+		c = (struct dcss_case){ "", check, 0, IN_PLACE | AFTER,
+					&checks[i] };
+		dcss_case(&c, "%s: %s", u->name, checks[i].name);
+	}
 }
 
-static unsigned int plan(void)
-{
-	unsigned int n = 1;
-	size_t i, j;
-
-	for (i = 0; i < ARRAY_SIZE(users); i++)
-		for (j = 0, n++; j < ARRAY_SIZE(checks); j++)
-			n += applies(j, &users[i]);
-	return n;
-}
-
-static int again(void)
+static int again(struct area *a)
 {
 	char node[64];
 
+	(void)a;
 	if (remove_segment(segment) || add_segment(segment))
 		return KSFT_FAIL;
 	return node_of(segment, node, sizeof(node));
 }
 
-static __noreturn void help(const char *name)
-{
-	fprintf(stderr,
-		"usage: %s [--large] [--other DIR] [--second SEGMENT] SEGMENT DEVICE FSTYPE MOUNTPOINT\n",
-		name);
-	exit(KSFT_FAIL);
-}
-
-static void parse(int argc, char **argv)
-{
-	static const struct option options[] = {
-		{ "large",	no_argument,	   NULL, 'l' },
-		{ "other",	required_argument, NULL, 'o' },
-		{ "second",	required_argument, NULL, '2' },
-		{ }
-	};
-	int c;
-
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c == 'l')
-			opt.large = true;
-		else if (c == 'o')
-			opt.other = optarg;
-		else if (c == '2')
-			second = optarg;
-		else
-			help(argv[0]);
-	}
-	if (optind + 4 != argc)
-		help(argv[0]);
-	segment = argv[optind];
-	device = argv[optind + 1];
-	fstype = argv[optind + 2];
-	mountpoint = argv[optind + 3];
-}
-
 int main(int argc, char **argv)
 {
+	static const struct dcss_option options[] = {
+		{ "second", "SEGMENT", "that comes and goes meanwhile",
+		  &second },
+		{ }
+	};
+	const struct dcss_case last = { "remove and add", again, 0, IN_PLACE };
 	size_t i;
 
-	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (argc == 4 && !strcmp(argv[1], HELD)) {
 		ready[1] = atoi(argv[2]);
 		go[0] = atoi(argv[3]);
 		unlink(argv[0]);
 		return hold();
 	}
-	parse(argc, argv);
-	pagesize = sysconf(_SC_PAGESIZE);
-	dcss_parse_large();
+	dcss_parse(argc, argv, "SEGMENT DEVICE FSTYPE MOUNTPOINT", options);
+	segment = opt.word[0];
+	device = opt.word[1];
+	fstype = opt.word[2];
+	mountpoint = opt.word[3];
 	len = opt.large ? largesize : 4 * pagesize;
 	old = filled(len, SEED);
 	new = filled(len, SEED);
 	fill(new + pagesize, len - pagesize, NEW_SEED);
 	snprintf(file, sizeof(file), "%s/busy", mountpoint);
-
-	ksft_print_header();
-	ksft_set_plan(plan());
-	for (i = 0; i < ARRAY_SIZE(users); i++) {
-		user = &users[i];
-		one_user();
-	}
-	ksft_test_result(again() == KSFT_PASS, "remove and add\n");
-	ksft_finished();
+	for (i = 0; i < ARRAY_SIZE(users); i++)
+		add_user(&users[i]);
+	dcss_cases(&last, 1);
+	dcss_run();
 }

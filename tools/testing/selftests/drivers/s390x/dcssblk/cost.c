@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "../../../kselftest.h"
+#include "admin.h"
 #include "dcss.h"
 
 struct times {

@@ -16,7 +16,6 @@
  * The command that lets CP refuse is known to tools/testing/zvm only.
  */
 #include <fcntl.h>
-#include <getopt.h>
 
 #include "../../../kselftest.h"
 #include "admin.h"
@@ -34,7 +33,7 @@ static const int diag_codes[] = { CP_UNKNOWN, 28, 177, 9999 };
 static const int command_codes[] = { CP_CLASS, 44, 443 };
 
 static struct dcss_device device;
-static const char *only;
+static struct klog device_log;
 static size_t which;		/* segment that CP refuses */
 
 static int write_attr(const char *attr, const char *text)
@@ -257,15 +256,21 @@ static int refuse(const char *function, const char *segment, int code)
 	return cp_command(command, answer, sizeof(answer));
 }
 
-/* The lines since log_begin(), if they are not what they should be. */
+/* What the log has to say: a line about the segment, and @last once. */
 static int look_at_log(const char *what, const char *last)
 {
 	const char *name = device.segment[which];
-	unsigned int found, once;
+	unsigned int found = 0, once = 0, i;
+	static struct klog_lines lines;
 	char line[256];
 
-	log_count(name, what, last, &found, &once);
-	if (log_bad(line, sizeof(line)))
+	klog_get(&device_log, "", &lines);
+	for (i = 0; i < lines.nr && i < KLOG_MAX; i++) {
+		found += strstr(lines.line[i], name) &&
+			 strstr(lines.line[i], what);
+		once += last && strstr(lines.line[i], last);
+	}
+	if (klog_report(&klog, line, sizeof(line)))
 		return wrong("kernel log: %s", line);
 	if (!found)
 		return wrong("no line of the log names %s and %s", name, what);
@@ -281,8 +286,8 @@ static int refuse_one(const struct refusal *r, int code)
 
 	if (device_go(&device, r->from))
 		return KSFT_FAIL;
-	log_mark();
-	log_begin();
+	klog_mark(&klog);
+	klog_mark(&device_log);
 	if (refuse(r->function, device.segment[which], code))
 		return wrong("CP does not know how to refuse");
 	rc = r->run();
@@ -295,14 +300,16 @@ static int refuse_one(const struct refusal *r, int code)
 	return r->check();
 }
 
-static void try_one(const struct refusal *r)
+static int try_one(struct area *a)
 {
+	const struct refusal *r = a->arg;
 	const int *codes = r->command ? command_codes : diag_codes;
 	size_t n = r->command ? ARRAY_SIZE(command_codes) :
 		   ARRAY_SIZE(diag_codes);
 	int rc = KSFT_PASS;
 	size_t i;
 
+	which = a->nr;
 	for (i = 0; i < n; i++) {
 		if (refuse_one(r, codes[i])) {
 			wrong("... with code %d", codes[i]);
@@ -311,8 +318,7 @@ static void try_one(const struct refusal *r)
 	}
 	if (device_go(&device, ABSENT) || device_as_before(&device, ABSENT))
 		rc = KSFT_FAIL;
-	ksft_test_result(!rc, "%s, %s of %s refused\n", r->name, r->function,
-			 device.segment[which]);
+	return rc;
 }
 
 /* Where CP has a segment of one range, in pages. */
@@ -358,8 +364,8 @@ static int redefine_one(const struct redefinition *r)
 	if (device_go(&device, r->from) ||
 	    find_pages(device.segment[which], &first, &last, type))
 		return KSFT_FAIL;
-	log_mark();
-	log_begin();
+	klog_mark(&klog);
+	klog_mark(&device_log);
 	if (define(r->when, first + r->move, last + r->move - r->less,
 		   r->type ? r->type : type))
 		return KSFT_FAIL;
@@ -375,67 +381,45 @@ static int redefine_one(const struct redefinition *r)
 	return rc || back ? KSFT_FAIL : gone();
 }
 
-static void try_redefinition(const struct redefinition *r)
+static int try_redefinition(struct area *a)
 {
-	int rc = redefine_one(r);
+	int rc;
 
+	which = a->nr;
+	rc = redefine_one(a->arg);
 	if (device_go(&device, ABSENT) || device_as_before(&device, ABSENT))
 		rc = KSFT_FAIL;
-	ksft_test_result(!rc, "%s: %s\n", r->name, device.segment[which]);
+	return rc;
 }
 
-static bool selected(const char *name)
+/* Each for each segment of the device. */
+static void add_cases(void)
 {
-	return !only || strstr(name, only);
-}
+	const struct redefinition *d = redefinitions;
+	const struct refusal *r = refusals;
+	struct dcss_case c;
 
-static void try_all(void)
-{
-	unsigned int plan = 0;
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(refusals); i++)
-		plan += selected(refusals[i].name) ? device.nr : 0;
-	for (i = 0; i < ARRAY_SIZE(redefinitions); i++)
-		plan += selected(redefinitions[i].name) ? device.nr : 0;
-	ksft_set_plan(plan);
-	for (i = 0; i < ARRAY_SIZE(refusals); i++)
-		for (which = 0; which < device.nr; which++)
-			if (selected(refusals[i].name))
-				try_one(&refusals[i]);
-	for (i = 0; i < ARRAY_SIZE(redefinitions); i++)
-		for (which = 0; which < device.nr; which++)
-			if (selected(redefinitions[i].name))
-				try_redefinition(&redefinitions[i]);
+	for (; r < refusals + ARRAY_SIZE(refusals); r++) {
+		c = (struct dcss_case){ "", try_one, 0, IN_PLACE, r };
+		for (c.nr = 0; c.nr < device.nr; c.nr++)
+			dcss_case(&c, "%s, %s of %s refused", r->name,
+				  r->function, device.segment[c.nr]);
+	}
+	for (; d < redefinitions + ARRAY_SIZE(redefinitions); d++) {
+		c = (struct dcss_case){ "", try_redefinition, 0, IN_PLACE, d };
+		for (c.nr = 0; c.nr < device.nr; c.nr++)
+			dcss_case(&c, "%s: %s", d->name, device.segment[c.nr]);
+	}
 }
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "only",	required_argument, NULL, 'o' },
-		{ }
-	};
-	int c;
-
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c != 'o')
-			return KSFT_FAIL;
-		only = optarg;
-	}
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	pagesize = sysconf(_SC_PAGESIZE);
-	ksft_print_header();
-	if (optind == argc)
-		ksft_exit_skip("no segment given, see dcssblk.sh\n");
-	if (optind + 3 != argc)
-		ksft_exit_fail_msg("usage: %s LIST FSTYPE MOUNTPOINT\n",
-				   argv[0]);
+	dcss_parse(argc, argv, "LIST FSTYPE MOUNTPOINT", NULL);
 	need_driver();
 	if (refuse(NULL, NULL, 0))
 		ksft_exit_skip("CP cannot be told to refuse: not zvm\n");
-	if (device_learn(&device, argv[optind], argv[optind + 1],
-			 argv[optind + 2]))
-		ksft_exit_fail_msg("%s does not work\n", argv[optind]);
-	try_all();
-	ksft_finished();
+	if (device_learn(&device, opt.word[0], opt.word[1], opt.word[2]))
+		ksft_exit_fail_msg("%s does not work\n", opt.word[0]);
+	add_cases();
+	dcss_run();
 }

@@ -934,91 +934,81 @@ static const struct dcss_case cases[] = {
 	 * A block that is free while its page is in a pipe goes to another
 	 * file; who waits for it in close() may wait for himself.
 	 */
-	{ "unlinked, in the pipe of another", last_other, 0, 1, ALONE },
-	{ "unlinked, in its own pipe", last_own, 0, 1, ALONE },
-	{ "unlinked, mapping goes last", last_mapped, 0, 1, ALONE },
-	{ "unlinked, mapping goes last, own pipe", last_mapped_own, 0, 1,
-	  ALONE },
-	{ "renamed over, in its own pipe", last_rename, 0, 1, ALONE },
-	{ "O_TMPFILE", last_no_name, 0, 1, ALONE },
+	{ "unlinked, in the pipe of another", last_other, 0, ALONE },
+	{ "unlinked, in its own pipe", last_own, 0, ALONE },
+	{ "unlinked, mapping goes last", last_mapped, 0, ALONE },
+	{ "unlinked, mapping goes last, own pipe", last_mapped_own, 0, ALONE },
+	{ "renamed over, in its own pipe", last_rename, 0, ALONE },
+	{ "O_TMPFILE", last_no_name, 0, ALONE },
 
 	/* The same, with the reference dropped by a process that ends. */
-	{ "unlinked, process is killed", last_killed, 0, 1, ALONE },
-	{ "unlinked, exit closes file and pipe", last_exit_file, 0, 1, ALONE },
-	{ "unlinked, exit closes pipe and file", last_exit_pipe, 0, 1, ALONE },
+	{ "unlinked, process is killed", last_killed, 0, ALONE },
+	{ "unlinked, exit closes file and pipe", last_exit_file, 0, ALONE },
+	{ "unlinked, exit closes pipe and file", last_exit_pipe, 0, ALONE },
 
 	/* A list that loses an entry, or lets all go with the first one. */
-	{ "unlinked, hundreds of files", many_files, 0, 1, ALONE },
-	{ "unlinked, one page after the other", many_pages, 0, 1, ALONE },
+	{ "unlinked, hundreds of files", many_files, 0, ALONE },
+	{ "unlinked, one page after the other", many_pages, 0, ALONE },
 
 	/* The worker that lets them go has the device, too. */
-	{ "unlinked, umount and remove at once", umount_first, 0, 1, ALONE },
+	{ "unlinked, umount and remove at once", umount_first, 0, ALONE },
 
 	/*
 	 * Mounted again, a file system that has forgotten a page gives its
 	 * block away; one that waits for it can never be unmounted.
 	 */
-	{ "umount is refused", umount_busy, 0, 1, NO_MAPPING },
-	{ "umount is refused, unlinked", umount_unlinked, 0, 1, ALONE },
-	{ "umount -l and mount again", detach, 0, 1, NO_MAPPING },
-	{ "umount -l", detach_only, 0, 1, NO_MAPPING },
-	{ "umount -l and mount again, unlinked", detach_unlinked, 0, 1,
-	  ALONE },
-	{ "mount namespace ends", namespace_ends, 0, 1, ALONE },
+	{ "umount is refused", umount_busy, 0, NO_MAPPING },
+	{ "umount is refused, unlinked", umount_unlinked, 0, ALONE },
+	{ "umount -l and mount again", detach, 0, NO_MAPPING },
+	{ "umount -l", detach_only, 0, NO_MAPPING },
+	{ "umount -l and mount again, unlinked", detach_unlinked, 0, ALONE },
+	{ "mount namespace ends", namespace_ends, 0, ALONE },
 
 	/* No write is left to the file that a page in use could be part of. */
-	{ "remount read-only", read_only, 0, 1, ALONE },
-	{ "remount read-only is refused, unlinked", read_only_unlinked, 0, 1,
+	{ "remount read-only", read_only, 0, ALONE },
+	{ "remount read-only is refused, unlinked", read_only_unlinked, 0,
 	  ALONE },
 
 	/* With the inode its entries go: a later truncate finds no page. */
-	{ "inodes are dropped", drop_caches, 0, 1, ALONE },
-	{ "memory is short", pressure, 0, 1, ALONE },
+	{ "inodes are dropped", drop_caches, 0, ALONE },
+	{ "memory is short", pressure, 0, ALONE },
 };
 
 static const struct dcss_case flag_cases[] = {
 	/* The flag is looked at as the inode comes; so it has to go first. */
-	{ "FS_XFLAG_DAX is cleared", toggle, 0, 1, ALONE },
+	{ "FS_XFLAG_DAX is cleared", toggle, 0, ALONE },
 };
 
 static const struct dcss_case ext2_cases[] = {
 	/* Pages that stay in the file are nothing to wait for. */
-	{ "truncate does not wait for pages before", cut_behind, 0, 1, ALONE },
+	{ "truncate does not wait for pages before", cut_behind, 0, ALONE },
 };
 
 static const struct dcss_case dm_cases[] = {
 	/* Unmounted, the DCSS stays open: its own check is never reached. */
-	{ "dm-linear: umount is refused", dm_umount_busy, 0, 1, ALONE },
-	{ "dm-linear: umount is refused, unlinked", dm_umount_unlinked, 0, 1,
+	{ "dm-linear: umount is refused", dm_umount_busy, 0, ALONE },
+	{ "dm-linear: umount is refused, unlinked", dm_umount_unlinked, 0,
 	  ALONE },
-	{ "dm-linear: umount -l and mount again", dm_detach, 0, 1, ALONE },
-	{ "dm-linear: umount -l", dm_detach_only, 0, 1, ALONE },
-	{ "dm-linear: unlinked, in its own pipe", dm_last_own, 0, 1, ALONE },
+	{ "dm-linear: umount -l and mount again", dm_detach, 0, ALONE },
+	{ "dm-linear: umount -l", dm_detach_only, 0, ALONE },
+	{ "dm-linear: unlinked, in its own pipe", dm_last_own, 0, ALONE },
 	{ "dm-linear: unlinked, umount and remove at once", dm_umount_first, 0,
-	  1, ALONE },
+	  ALONE },
 };
-
-static struct dcss_case list[ARRAY_SIZE(cases) + 1];
-static size_t nr_list;
-
-static void append(const struct dcss_case *c, size_t nr)
-{
-	for (; nr; c++, nr--)
-		if (!opt.readonly || !(c->flags & NEEDS_WRITE))
-			list[nr_list++] = *c;
-}
 
 int main(int argc, char **argv)
 {
-	dcss_parse(argc, argv);
+	dcss_parse(argc, argv, "DIRECTORY", NULL);
 	if (!opt.type || !opt.segment)
 		ksft_exit_fail_msg("--type and --segment are needed\n");
-	if (opt.dm)
-		dcss_run(dm_cases, ARRAY_SIZE(dm_cases));
-	append(cases, ARRAY_SIZE(cases));
+	if (opt.dm) {
+		dcss_cases(dm_cases, ARRAY_SIZE(dm_cases));
+		dcss_run();
+	}
+	dcss_cases(cases, ARRAY_SIZE(cases));
 	if (!strcmp(opt.type, "ext4") || !strcmp(opt.type, "xfs"))
-		append(flag_cases, ARRAY_SIZE(flag_cases));
+		dcss_cases(flag_cases, ARRAY_SIZE(flag_cases));
 	if (!strcmp(opt.type, "ext2"))
-		append(ext2_cases, ARRAY_SIZE(ext2_cases));
-	dcss_run(list, nr_list);
+		dcss_cases(ext2_cases, ARRAY_SIZE(ext2_cases));
+	dcss_run();
 }

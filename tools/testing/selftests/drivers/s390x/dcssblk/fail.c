@@ -5,7 +5,7 @@
  * to fail. Each time it has to be done, or not at all: what can be seen of
  * the device is as after success, or as it was, and it works the next time.
  *
- *	fail [--module FILE] [--only TEXT] LIST FSTYPE MOUNTPOINT
+ *	fail [--module FILE] LIST FSTYPE MOUNTPOINT
  *
  * LIST is what "add" takes. Its segments are of type SW or EW, have a file
  * system with a file "data" as mkimages.sh makes it, and are not loaded. With
@@ -16,7 +16,6 @@
  * mounted: Documentation/fault-injection/fault-injection.rst.
  */
 #include <fcntl.h>
-#include <getopt.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
@@ -44,7 +43,7 @@ static struct dcss_device device;
 static int nth_fd, make_fd, op_fd = -1;
 static int held[2];
 static char *map;
-static const char *module_file, *only;
+static const char *module_file;
 static bool slow;
 
 /*
@@ -347,7 +346,7 @@ static bool log_clean(void)
 {
 	char line[256];
 
-	if (!log_bad(line, sizeof(line)))
+	if (!klog_report(&klog, line, sizeof(line)))
 		return true;
 	wrong("kernel log: %s", line);
 	return false;
@@ -390,7 +389,7 @@ static int fail_at(const struct op *op, unsigned int n, unsigned int *left,
 {
 	*left = 0;
 	*error = 0;
-	log_mark();
+	klog_mark(&klog);
 	if (device_go(&device, op->from) || op->prepare())
 		return KSFT_FAIL;
 	alarm(ALARM_SECONDS);
@@ -447,37 +446,29 @@ static unsigned int rounds_of(const struct op *op)
 	return bad;
 }
 
-static void sweep(const struct op *op, bool lasting)
+static int sweep(struct area *a)
 {
 	unsigned int bad;
 
-	set_lasting(lasting);
-	bad = rounds_of(op);
+	set_lasting(a->nr);
+	bad = rounds_of(a->arg);
 	set_lasting(false);
-	ksft_test_result(!bad, "%s, %s\n", op->name,
-			 lasting ? "no memory from some point on" :
-			 "no memory once");
+	return bad ? KSFT_FAIL : KSFT_PASS;
 }
 
-static bool selected(const struct op *op)
-{
-	return !only || strstr(op->name, only);
-}
+static const char *const how_long[] = {
+	"no memory once", "no memory from some point on",
+};
 
-static void sweep_all(void)
+static void add_sweeps(void)
 {
-	unsigned int plan = 0;
+	struct dcss_case c;
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(ops); i++)
-		plan += selected(&ops[i]) ? 2 - ops[i].once : 0;
-	ksft_set_plan(plan);
 	for (i = 0; i < ARRAY_SIZE(ops); i++) {
-		if (!selected(&ops[i]))
-			continue;
-		sweep(&ops[i], false);
-		if (!ops[i].once)
-			sweep(&ops[i], true);
+		c = (struct dcss_case){ "", sweep, 0, IN_PLACE, &ops[i] };
+		for (c.nr = 0; c.nr < 2u - ops[i].once; c.nr++)
+			dcss_case(&c, "%s, %s", ops[i].name, how_long[c.nr]);
 	}
 }
 
@@ -536,7 +527,7 @@ static int load_at(unsigned int n, const char *args, const char *unloaded,
 	char *text;
 	int rc, error;
 
-	log_mark();
+	klog_mark(&klog);
 	alarm(ALARM_SECONDS);
 	arm(n);
 	error = load_module(args);
@@ -585,68 +576,50 @@ static unsigned int load_rounds(void)
 	return bad;
 }
 
-static void sweep_module(bool lasting)
+static int sweep_module(struct area *a)
 {
 	unsigned int bad;
 
-	set_lasting(lasting);
+	if (read_module())
+		return wrong("no module to load");
+	set_lasting(a->nr);
 	bad = load_rounds();
 	set_lasting(false);
-	ksft_test_result(!bad, "load the module, %s\n",
-			 lasting ? "no memory from some point on" :
-			 "no memory once");
+	load_module("");
+	return bad ? KSFT_FAIL : KSFT_PASS;
 }
 
-static void parse(int argc, char **argv)
+static void add_module(void)
 {
-	static const struct option options[] = {
-		{ "module",	required_argument, NULL, 'm' },
-		{ "only",	required_argument, NULL, 'o' },
-		{ }
-	};
-	int c;
+	struct dcss_case c = { "", sweep_module, 0, IN_PLACE };
 
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c == 'm')
-			module_file = optarg;
-		else if (c == 'o')
-			only = optarg;
-		else
-			exit(KSFT_FAIL);
-	}
-	if (optind == argc)
-		ksft_exit_skip("no segment given, see dcssblk.sh\n");
-	if (optind + 3 != argc)
-		ksft_exit_fail_msg("usage: %s LIST FSTYPE MOUNTPOINT\n",
-				   argv[0]);
+	for (; c.nr < 2; c.nr++)
+		dcss_case(&c, "load the module, %s", how_long[c.nr]);
 }
 
 int main(int argc, char **argv)
 {
-	parse(argc, argv);
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	pagesize = sysconf(_SC_PAGESIZE);
-	ksft_print_header();
+	static const struct dcss_option options[] = {
+		{ "module", "FILE", "dcssblk.ko: test loading it",
+		  &module_file },
+		{ }
+	};
+
+	dcss_parse(argc, argv, "LIST FSTYPE MOUNTPOINT", options);
 	need_driver();
 	if (knobs_set())
 		ksft_exit_skip("no failslab, fail_page_alloc or debugfs\n");
-	if (device_learn(&device, argv[optind],
-			 strcmp(argv[optind + 1], "-") ? argv[optind + 1] : NULL,
-			 argv[optind + 2]))
-		ksft_exit_fail_msg("%s does not work\n", argv[optind]);
+	if (device_learn(&device, opt.word[0],
+			 strcmp(opt.word[1], "-") ? opt.word[1] : NULL,
+			 opt.word[2]))
+		ksft_exit_fail_msg("%s does not work\n", opt.word[0]);
 	slow = kernel_has_kasan();
 	/* This program has all its pages before those of others fail. */
 	if (mlockall(MCL_CURRENT))
 		ksft_exit_fail_msg("mlockall: %s\n", strerror(errno));
-	if (!module_file) {
-		sweep_all();
-	} else {
-		ksft_set_plan(2);
-		if (read_module())
-			ksft_exit_fail_msg("no module to load\n");
-		sweep_module(false);
-		sweep_module(true);
-		load_module("");
-	}
-	ksft_finished();
+	if (module_file)
+		add_module();
+	else
+		add_sweeps();
+	dcss_run();
 }

@@ -49,28 +49,28 @@ static int direct_read(struct area *a, const char *dir)
 	return rc;
 }
 
-int io_direct_write_other(struct area *a)
+static int io_direct_write_other(struct area *a)
 {
 	return direct_write(a, opt.other);
 }
 
-int io_direct_read_other(struct area *a)
+static int io_direct_read_other(struct area *a)
 {
 	return direct_read(a, opt.other);
 }
 
-int io_direct_write_same(struct area *a)
+static int io_direct_write_same(struct area *a)
 {
 	return direct_write(a, opt.dir);
 }
 
-int io_direct_read_same(struct area *a)
+static int io_direct_read_same(struct area *a)
 {
 	return direct_read(a, opt.dir);
 }
 
 /* Pages in reverse order: an array of buffers, none next to the other. */
-int io_direct_vector(struct area *a)
+static int io_direct_vector(struct area *a)
 {
 	size_t n = a->len / pagesize, i;
 	struct iovec iov[64];
@@ -116,14 +116,14 @@ static int uring_direct(struct area *a, int op, const char *data, int *fd)
 	return KSFT_PASS;
 }
 
-int io_uring_write(struct area *a)
+static int io_uring_write(struct area *a)
 {
 	int fd, rc = uring_direct(a, IORING_OP_WRITE, a->file, &fd);
 
 	return rc == KSFT_PASS ? file_is(fd, a->want, a->len) : rc;
 }
 
-int io_uring_read(struct area *a)
+static int io_uring_read(struct area *a)
 {
 	char *now = filled(a->len, 43);
 	int fd, rc = uring_direct(a, IORING_OP_READ, now, &fd);
@@ -131,7 +131,7 @@ int io_uring_read(struct area *a)
 	return rc == KSFT_PASS ? written(a, now) : rc;
 }
 
-int io_uring_refused(struct area *a)
+static int io_uring_refused(struct area *a)
 {
 	struct uring r;
 
@@ -173,17 +173,17 @@ static int through_pipe(struct area *a, bool twice)
 	return written(a, a->want);
 }
 
-int io_vmsplice(struct area *a)
+static int io_vmsplice(struct area *a)
 {
 	return through_pipe(a, false);
 }
 
-int io_tee(struct area *a)
+static int io_tee(struct area *a)
 {
 	return through_pipe(a, true);
 }
 
-int io_vmsplice_file(struct area *a)
+static int io_vmsplice_file(struct area *a)
 {
 	const char *dir = opt.other ? opt.other : opt.tmp;
 	int fd = open_other(dir, "splice", a->file, a->len, 0);
@@ -204,7 +204,7 @@ int io_vmsplice_file(struct area *a)
 	return file_is(fd, a->want, a->len);
 }
 
-int io_vmsplice_in(struct area *a)
+static int io_vmsplice_in(struct area *a)
 {
 	char *now = filled(a->len, 45);
 	size_t off;
@@ -223,7 +223,7 @@ int io_vmsplice_in(struct area *a)
 	return written(a, now);
 }
 
-int io_splice_file(struct area *a)
+static int io_splice_file(struct area *a)
 {
 	const char *dir = opt.other ? opt.other : opt.tmp;
 	int fd = open_other(dir, "sendfile", a->want, a->len, 0);
@@ -247,7 +247,7 @@ int io_splice_file(struct area *a)
 }
 
 /* By get_user_pages_fast(), which has only the page table to go by. */
-int io_dev_mem(struct area *a)
+static int io_dev_mem(struct area *a)
 {
 	unsigned long long first, last;
 	struct iovec iov = { .iov_len = pagesize };
@@ -273,4 +273,58 @@ int io_dev_mem(struct area *a)
 	close(p[1]);
 	munmap(iov.iov_base, pagesize);
 	return KSFT_PASS;
+}
+
+static const struct dcss_case cases[] = {
+	/*
+	 * The block layer pins pages for its bios. A page that a bio takes
+	 * for the wrong one shows in the file; EFAULT is a database's end.
+	 */
+	{ "O_DIRECT write from the mapping", io_direct_write_other, ANY,
+	  NEEDS_OTHER },
+
+	/* A private mapping is copied before it is written, so it works. */
+	{ "O_DIRECT read into the mapping", io_direct_read_other, WRITABLE,
+	  NEEDS_OTHER },
+
+	/* The bio is made of pages that are not next to each other. */
+	{ "O_DIRECT vector in and out", io_direct_vector, WRITABLE,
+	  NEEDS_OTHER },
+
+	/* DAX copies, there is no bio: this has to keep working. */
+	{ "O_DIRECT write, same file system", io_direct_write_same, ANY,
+	  NEEDS_WRITE },
+	{ "O_DIRECT read, same file system", io_direct_read_same, WRITABLE,
+	  NEEDS_WRITE },
+
+	/* As O_DIRECT, but pages may be taken by a worker thread. */
+	{ "io_uring write from the mapping", io_uring_write, ANY, NEEDS_OTHER },
+	{ "io_uring read into the mapping", io_uring_read, WRITABLE,
+	  NEEDS_OTHER },
+
+	/*
+	 * A registered buffer is pinned without an end, and would keep
+	 * truncate waiting for ever: FOLL_LONGTERM is not for file system DAX.
+	 */
+	{ "io_uring fixed buffers are refused", io_uring_refused, WRITABLE, 0 },
+
+	/* The pipe holds the page itself: it must be that of the file. */
+	{ "vmsplice", io_vmsplice, ANY, 0 },
+
+	/* Two pipes hold it: a reference lost or left over. */
+	{ "vmsplice and tee", io_tee, ANY, 0 },
+	{ "vmsplice and splice to a file", io_vmsplice_file, ANY, 0 },
+
+	/* Copies, today; a page that moves into a DAX mapping would be lost. */
+	{ "vmsplice from a pipe", io_vmsplice_in, WRITABLE, 0 },
+	{ "sendfile, splice from the file", io_splice_file,
+	  SHARED_RW | PRIVATE_RO, 0 },
+
+	/* Mapped by their address, pages of the segment are nobody's to keep. */
+	{ "vmsplice of /dev/mem is refused", io_dev_mem, 0, NO_MAPPING },
+};
+
+void gup_io(void)
+{
+	dcss_cases(cases, ARRAY_SIZE(cases));
 }

@@ -14,7 +14,7 @@
 #define MADV_POPULATE_WRITE	23
 #endif
 
-int mm_mlock(struct area *a)
+static int mm_mlock(struct area *a)
 {
 	/* Nothing to count in VmLck: DAX pages are always in memory. */
 	if (mlock(a->map, a->len))
@@ -26,7 +26,7 @@ int mm_mlock(struct area *a)
 	return written(a, a->want);
 }
 
-int mm_mlockall(struct area *a)
+static int mm_mlockall(struct area *a)
 {
 	char *more;
 
@@ -43,7 +43,7 @@ int mm_mlockall(struct area *a)
 	return written(a, a->want);
 }
 
-int mm_populate_read(struct area *a)
+static int mm_populate_read(struct area *a)
 {
 	if (madvise(a->map, a->len, MADV_POPULATE_READ))
 		return fails("MADV_POPULATE_READ of mapped pages");
@@ -56,7 +56,7 @@ int mm_populate_read(struct area *a)
 	return written(a, a->want);
 }
 
-int mm_populate_write(struct area *a)
+static int mm_populate_write(struct area *a)
 {
 	if (madvise(a->map, a->len, MADV_POPULATE_WRITE))
 		return fails("MADV_POPULATE_WRITE");
@@ -81,7 +81,7 @@ static int fork_side(struct area *a, const char *mine, int to, int from)
 		       a->len) ? KSFT_FAIL : KSFT_PASS;
 }
 
-int mm_fork(struct area *a)
+static int mm_fork(struct area *a)
 {
 	char *mine = filled(a->len, 51), c = 0;
 	const char *seen = a->how & SHARED ? mine : a->want;
@@ -111,7 +111,7 @@ int mm_fork(struct area *a)
 }
 
 /* A page in a pipe, then fork, then a write: the pipe keeps the old data. */
-int mm_fork_pinned(struct area *a)
+static int mm_fork_pinned(struct area *a)
 {
 	struct iovec iov = { a->map, pagesize };
 	char *buf = filled(pagesize, 99);
@@ -136,7 +136,7 @@ int mm_fork_pinned(struct area *a)
 	return written(a, a->want);
 }
 
-int mm_pagemap(struct area *a)
+static int mm_pagemap(struct area *a)
 {
 	unsigned long long first, last, one, two;
 	char *again;
@@ -169,7 +169,7 @@ int mm_pagemap(struct area *a)
 	return KSFT_PASS;
 }
 
-int mm_smaps(struct area *a)
+static int mm_smaps(struct area *a)
 {
 	static const char * const files[] = {
 		"smaps", "smaps_rollup", "maps",
@@ -208,7 +208,7 @@ static int readable(const char *addr, const char *want, size_t len)
 	return differs("readv", buf, want, len) ? KSFT_FAIL : KSFT_PASS;
 }
 
-int mm_mremap(struct area *a)
+static int mm_mremap(struct area *a)
 {
 	char *place = large_place(a->len);
 	size_t half = a->len / 2;
@@ -227,7 +227,7 @@ int mm_mremap(struct area *a)
 	return readable(a->map, a->want, half);
 }
 
-int mm_mprotect(struct area *a)
+static int mm_mprotect(struct area *a)
 {
 	char *page = a->map + pagesize, *buf = filled(pagesize, 70);
 	struct iovec from = { buf, pagesize }, to = { page, pagesize };
@@ -248,7 +248,7 @@ int mm_mprotect(struct area *a)
 	return written(a, a->want);
 }
 
-int mm_unmap_part(struct area *a)
+static int mm_unmap_part(struct area *a)
 {
 	char *page = a->map + pagesize;
 	char *back;
@@ -268,7 +268,7 @@ int mm_unmap_part(struct area *a)
 }
 
 /* What is dropped comes back from the file. */
-int mm_dontneed(struct area *a)
+static int mm_dontneed(struct area *a)
 {
 	if (madvise(a->map, a->len, MADV_DONTNEED))
 		return fails("MADV_DONTNEED");
@@ -278,7 +278,7 @@ int mm_dontneed(struct area *a)
 	return readable(a->map, a->want, a->len);
 }
 
-int mm_sync(struct area *a)
+static int mm_sync(struct area *a)
 {
 	struct iovec to = { a->map + pagesize, pagesize };
 	struct iovec from = { a->want, pagesize };
@@ -293,4 +293,42 @@ int mm_sync(struct area *a)
 	if (msync(a->map, a->len, MS_SYNC) || fsync(a->fd))
 		return fails("msync or fsync");
 	return written(a, a->want);
+}
+
+static const struct dcss_case cases[] = {
+	/*
+	 * A special PTE in a mapping that is not VM_MIXEDMAP: mlock succeeds
+	 * and the kernel reports a bad page map for every page.
+	 */
+	{ "mlock, munlock", mm_mlock, ANY, 0 },
+	{ "mlockall, munlockall", mm_mlockall, ANY, 0 },
+
+	/* Works without pages, but must not leave bad ones behind. */
+	{ "MADV_POPULATE_READ", mm_populate_read, ANY, 0 },
+	{ "MADV_POPULATE_WRITE", mm_populate_write, WRITABLE, 0 },
+
+	/* Either side writes: a private copy that is not one is seen. */
+	{ "fork, both sides write", mm_fork, WRITABLE, 0 },
+
+	/* The page in the pipe stays with the parent. */
+	{ "fork with a page in a pipe", mm_fork_pinned,
+	  PRIVATE_RW | PRIVATE_MIX, 0 },
+
+	/* The frame is the segment's, and the same for everybody. */
+	{ "/proc/PID/pagemap", mm_pagemap, ANY, 0 },
+	{ "smaps, clear_refs", mm_smaps, ANY, 0 },
+
+	/* A PTE that moves or changes has to stay what it is. */
+	{ "mremap of a half", mm_mremap, ANY, 0 },
+	{ "mprotect in the middle", mm_mprotect, WRITABLE, 0 },
+	{ "munmap in the middle", mm_unmap_part, ANY, 0 },
+	{ "MADV_DONTNEED", mm_dontneed, ANY, 0 },
+
+	/* After a sync the PTE is clean and read-only; GUP makes it dirty. */
+	{ "write after msync and fsync", mm_sync, SHARED_RW, NEEDS_WRITE },
+};
+
+void gup_mm(void)
+{
+	dcss_cases(cases, ARRAY_SIZE(cases));
 }

@@ -35,7 +35,7 @@ static int do_readv(struct area *a, pid_t pid)
 	return differs("readv", buf, a->want, a->len) ? KSFT_FAIL : KSFT_PASS;
 }
 
-int task_readv(struct area *a)
+static int task_readv(struct area *a)
 {
 	return by_other(a, do_readv);
 }
@@ -51,7 +51,7 @@ static int do_writev(struct area *a, pid_t pid)
 	return KSFT_PASS;
 }
 
-int task_writev(struct area *a)
+static int task_writev(struct area *a)
 {
 	if (by_other(a, do_writev))
 		return KSFT_FAIL;
@@ -83,7 +83,7 @@ static int part_written(struct area *a)
 	return written(a, a->want);
 }
 
-int task_writev_part(struct area *a)
+static int task_writev_part(struct area *a)
 {
 	return by_other(a, do_writev_part) ? KSFT_FAIL : part_written(a);
 }
@@ -107,7 +107,7 @@ static int do_mem_read(struct area *a, pid_t pid)
 	return differs("mem", buf, a->want, a->len) ? KSFT_FAIL : KSFT_PASS;
 }
 
-int task_mem_read(struct area *a)
+static int task_mem_read(struct area *a)
 {
 	return by_other(a, do_mem_read);
 }
@@ -124,13 +124,13 @@ static int do_mem_write(struct area *a, pid_t pid)
 	return KSFT_PASS;
 }
 
-int task_mem_write(struct area *a)
+static int task_mem_write(struct area *a)
 {
 	return by_other(a, do_mem_write) ? KSFT_FAIL : part_written(a);
 }
 
 /* A debugger may write where the process may not, but never to the file. */
-int task_mem_force(struct area *a)
+static int task_mem_force(struct area *a)
 {
 	if (a->how == PRIVATE_RO)
 		return task_mem_write(a);
@@ -180,7 +180,7 @@ static int do_peek(struct area *a, pid_t pid)
 	return rc;
 }
 
-int task_ptrace_peek(struct area *a)
+static int task_ptrace_peek(struct area *a)
 {
 	return by_other(a, do_peek);
 }
@@ -199,7 +199,7 @@ static int do_poke(struct area *a, pid_t pid)
 	return rc;
 }
 
-int task_ptrace_poke(struct area *a)
+static int task_ptrace_poke(struct area *a)
 {
 	return by_other(a, do_poke) ? KSFT_FAIL : part_written(a);
 }
@@ -347,7 +347,7 @@ static int hit(struct hello *h, const char *old)
 	       wrong("not its exit status");
 }
 
-int task_breakpoint(struct area *a)
+static int task_breakpoint(struct area *a)
 {
 	struct hello h = { }, other = { };
 	char old[8];
@@ -399,7 +399,7 @@ static int wake_elsewhere(struct area *a)
 	return n == 1 ? KSFT_PASS : wrong("nobody waits at the futex");
 }
 
-int task_futex(struct area *a)
+static int task_futex(struct area *a)
 {
 	unsigned int *word = (unsigned int *)(a->map + pagesize + 8);
 	struct timespec timeout = { .tv_sec = 240 };
@@ -419,7 +419,7 @@ int task_futex(struct area *a)
 }
 
 /* The waiter goes to a futex in another page, and is woken there. */
-int task_futex_requeue(struct area *a)
+static int task_futex_requeue(struct area *a)
 {
 	unsigned int *one = (unsigned int *)a->map;
 	unsigned int *two = (unsigned int *)(a->map + pagesize);
@@ -469,7 +469,7 @@ static int core_has(struct area *a, const char *path)
 	return rc;
 }
 
-int task_core(struct area *a)
+static int task_core(struct area *a)
 {
 	struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
 	char pattern[128], old[128], path[300];
@@ -502,7 +502,7 @@ int task_core(struct area *a)
 	return rc;
 }
 
-int task_uprobe(struct area *a)
+static int task_uprobe(struct area *a)
 {
 	struct perf_event_attr attr = { .size = sizeof(attr) };
 	struct hello h = { };
@@ -534,4 +534,44 @@ int task_uprobe(struct area *a)
 		rc = wrong("probe hit %d times", (int)count);
 	unlink(h.path);
 	return rc;
+}
+
+static const struct dcss_case cases[] = {
+	/*
+	 * Remote access. The one who asks has nothing mapped at that address:
+	 * a copy-on-write that takes the current address space for the
+	 * other's copies zeroes or the debugger's own data.
+	 */
+	{ "process_vm_readv", task_readv, ANY, 0 },
+	{ "process_vm_writev", task_writev, WRITABLE, 0 },
+	{ "process_vm_writev of a few bytes", task_writev_part, WRITABLE, 0 },
+	{ "/proc/PID/mem read", task_mem_read, ANY, 0 },
+	{ "/proc/PID/mem write", task_mem_write, WRITABLE, 0 },
+
+	/* Forced by a debugger: a copy, or refused; never in the file. */
+	{ "/proc/PID/mem write, read-only", task_mem_force,
+	  SHARED_RO | PRIVATE_RO, 0 },
+	{ "ptrace peek", task_ptrace_peek, ANY, 0 },
+	{ "ptrace poke", task_ptrace_poke, WRITABLE, 0 },
+
+	/*
+	 * The text page is a page of the segment until the debugger writes:
+	 * it gets a copy, which has all other instructions of the page.
+	 */
+	{ "ptrace breakpoint, executed in place", task_breakpoint, 0,
+	  NO_MAPPING | NEEDS_WRITE | NEEDS_EXEC },
+	{ "uprobe, executed in place", task_uprobe, 0,
+	  NO_MAPPING | NEEDS_WRITE | NEEDS_EXEC },
+
+	/* The key of a shared futex is the inode that its page belongs to. */
+	{ "futex wait, wake", task_futex, SHARED, NEEDS_WRITE },
+	{ "futex requeue", task_futex_requeue, SHARED, 0 },
+
+	/* The dump takes page by page; what it cannot get becomes zeroes. */
+	{ "core dump", task_core, ANY, 0 },
+};
+
+void gup_task(void)
+{
+	dcss_cases(cases, ARRAY_SIZE(cases));
 }

@@ -94,15 +94,23 @@ static int use_blocks(char *path)
 	return KSFT_PASS;
 }
 
-static int waits(enum op op, bool mapped, bool reuse)
+/* What waits for the page of a pipe, and how. */
+struct wait {
+	enum op op;
+	bool unmapped;		/* the holder has no mapping any more */
+	bool reuse;		/* somebody wants the blocks meanwhile */
+};
+
+static int waits(struct area *a)
 {
+	const struct wait *how = a->arg;
+	struct waiter w = { .op = how->op };
 	struct held h = { };
-	struct waiter w = { .op = op };
 	char junk[256] = "";
 	bool early;
 	int rc;
 
-	if (hold_page(&h, mapped))
+	if (hold_page(&h, !how->unmapped))
 		return KSFT_FAIL;
 	w.path = h.path;
 	w.len = h.len;
@@ -111,7 +119,7 @@ static int waits(enum op op, bool mapped, bool reuse)
 	early = done_within(&w, WATCH_MS);
 	if (early && w.error == EOPNOTSUPP)
 		return skip("the file system cannot do it");
-	rc = reuse ? use_blocks(junk) : KSFT_PASS;
+	rc = how->reuse ? use_blocks(junk) : KSFT_PASS;
 	if (rc == KSFT_PASS && early)
 		rc = wrong("does not wait for the page (error %d)", w.error);
 	if (give_back(&h))
@@ -123,60 +131,6 @@ static int waits(enum op op, bool mapped, bool reuse)
 	unlink(junk);
 	unlink(h.path);
 	return rc;
-}
-
-static int truncate_waits(struct area *a)
-{
-	(void)a;
-	return waits(TRUNCATE, true, false);
-}
-
-static int shrink_waits(struct area *a)
-{
-	(void)a;
-	return waits(SHRINK, true, false);
-}
-
-static int punch_waits(struct area *a)
-{
-	(void)a;
-	return waits(PUNCH, true, false);
-}
-
-static int truncate_reuse(struct area *a)
-{
-	(void)a;
-	return waits(TRUNCATE, true, true);
-}
-
-static int punch_reuse(struct area *a)
-{
-	(void)a;
-	return waits(PUNCH, true, true);
-}
-
-static int truncate_unmapped(struct area *a)
-{
-	(void)a;
-	return waits(TRUNCATE, false, true);
-}
-
-static int punch_unmapped(struct area *a)
-{
-	(void)a;
-	return waits(PUNCH, false, true);
-}
-
-static int shrink_part(struct area *a)
-{
-	(void)a;
-	return waits(SHRINK_PART, true, true);
-}
-
-static int punch_part(struct area *a)
-{
-	(void)a;
-	return waits(PUNCH_PART, true, true);
 }
 
 /*
@@ -247,9 +201,19 @@ static int two_holders(struct area *a)
  * The page is held by a system call, in the middle of its buffer: who drops it
  * there has to wake the waiter, and nobody else comes along who could.
  */
-static int call_holds(enum flight_by by, bool write)
+struct call {
+	enum flight_by by;
+	bool write;
+};
+
+static int call_holds(struct area *a)
 {
-	struct flight f = { .by = by, .write = write, .pid = getpid() };
+	const struct call *call = a->arg;
+	struct flight f = {
+		.by = call->by,
+		.write = call->write,
+		.pid = getpid(),
+	};
 	char path[256], *data = filled(opt.size, 27), *map;
 	struct waiter w = { .path = path };
 	int fd = new_file(opt.dir, "held", data, opt.size, path), rc;
@@ -258,7 +222,7 @@ static int call_holds(enum flight_by by, bool write)
 	if (fd < 0 || map == MAP_FAILED)
 		return fails("%s", path);
 	touch(map + held_at());
-	if (by != BY_VM)
+	if (f.by != BY_VM)
 		f.fd = open_other(opt.other, "held", data, 2 * pagesize,
 				  O_DIRECT);
 	rc = take_off(&f, map + held_at());
@@ -277,20 +241,6 @@ static int call_holds(enum flight_by by, bool write)
 	unlink(path);
 	return rc;
 }
-
-#define CALL(name, by, write)				\
-static int name##_holds(struct area *a)			\
-{							\
-	(void)a;					\
-	return call_holds(by, write);			\
-}
-
-CALL(vm_readv, BY_VM, false)
-CALL(vm_writev, BY_VM, true)
-CALL(direct_write, BY_DIRECT, true)
-CALL(direct_read, BY_DIRECT, false)
-CALL(uring_write, BY_URING, true)
-CALL(uring_read, BY_URING, false)
 
 /* The pipe goes with its process, which cannot let go of the page itself. */
 static int killed_holds(struct area *a)
@@ -423,58 +373,68 @@ static const struct dcss_case cases[] = {
 	 * dax_layout_busy_page() sees the reference only where the page
 	 * counts it; else the blocks are freed under the holder.
 	 */
-	{ "truncate waits for a held page", truncate_waits, 0, 1, PIN },
-	{ "truncate to one page waits", shrink_waits, 0, 1, PIN },
-	{ "hole punch waits for a held page", punch_waits, 0, 1, PIN },
+	{ "truncate waits for a held page", waits, 0, PIN,
+	  &(const struct wait){ TRUNCATE } },
+	{ "truncate to one page waits", waits, 0, PIN,
+	  &(const struct wait){ SHRINK } },
+	{ "hole punch waits for a held page", waits, 0, PIN,
+	  &(const struct wait){ PUNCH } },
 
 	/* One entry of the radix tree, and one of its pages is held. */
-	{ "truncate to a part of a large page waits", shrink_part, 0, 1,
+	{ "truncate to a part of a large page waits", waits, 0,
+	  PIN | ONLY_LARGE,
+	  &(const struct wait){ SHRINK_PART, .reuse = true } },
+	{ "truncate keeps a held part of a large page", keep_part, 0,
 	  PIN | ONLY_LARGE },
-	{ "truncate keeps a held part of a large page", keep_part, 0, 1,
-	  PIN | ONLY_LARGE },
-	{ "hole punch in a large page waits", punch_part, 0, 1,
-	  PIN | ONLY_LARGE },
+	{ "hole punch in a large page waits", waits, 0, PIN | ONLY_LARGE,
+	  &(const struct wait){ PUNCH_PART, .reuse = true } },
 
 	/* The data of another file is seen through the pipe. */
-	{ "truncated block is not used again", truncate_reuse, 0, 1, PIN },
-	{ "punched block is not used again", punch_reuse, 0, 1, PIN },
+	{ "truncated block is not used again", waits, 0, PIN,
+	  &(const struct wait){ TRUNCATE, .reuse = true } },
+	{ "punched block is not used again", waits, 0, PIN,
+	  &(const struct wait){ PUNCH, .reuse = true } },
 
 	/*
 	 * The holder has unmapped the file meanwhile: the page is held
 	 * nevertheless, though mapping_mapped() is not true any more.
 	 */
-	{ "truncate waits, no longer mapped", truncate_unmapped, 0, 1, PIN },
-	{ "hole punch waits, no longer mapped", punch_unmapped, 0, 1, PIN },
+	{ "truncate waits, no longer mapped", waits, 0, PIN,
+	  &(const struct wait){ TRUNCATE, .unmapped = true, .reuse = true } },
+	{ "hole punch waits, no longer mapped", waits, 0, PIN,
+	  &(const struct wait){ PUNCH, .unmapped = true, .reuse = true } },
 
 	/* The wakeup comes with any reference dropped, not with the last. */
-	{ "truncate waits for both holders", two_holders, 0, 1, PIN },
+	{ "truncate waits for both holders", two_holders, 0, PIN },
 
 	/*
 	 * Each of them drops its reference in another place, by another task.
 	 * One that does not wake leaves truncate asleep until a signal comes.
 	 */
-	{ "truncate waits for process_vm_readv", vm_readv_holds, 0, 1, PIN },
-	{ "truncate waits for process_vm_writev", vm_writev_holds, 0, 1, PIN },
-	{ "truncate waits for O_DIRECT write", direct_write_holds, 0, 1,
-	  PIN | NEEDS_OTHER },
-	{ "truncate waits for O_DIRECT read", direct_read_holds, 0, 1,
-	  PIN | NEEDS_OTHER },
-	{ "truncate waits for io_uring write", uring_write_holds, 0, 1,
-	  PIN | NEEDS_OTHER },
-	{ "truncate waits for io_uring read", uring_read_holds, 0, 1,
-	  PIN | NEEDS_OTHER },
-	{ "truncate waits for a process that is killed", killed_holds, 0, 1,
-	  PIN },
+	{ "truncate waits for process_vm_readv", call_holds, 0, PIN,
+	  &(const struct call){ BY_VM, false } },
+	{ "truncate waits for process_vm_writev", call_holds, 0, PIN,
+	  &(const struct call){ BY_VM, true } },
+	{ "truncate waits for O_DIRECT write", call_holds, 0, PIN | NEEDS_OTHER,
+	  &(const struct call){ BY_DIRECT, true } },
+	{ "truncate waits for O_DIRECT read", call_holds, 0, PIN | NEEDS_OTHER,
+	  &(const struct call){ BY_DIRECT, false } },
+	{ "truncate waits for io_uring write", call_holds, 0, PIN | NEEDS_OTHER,
+	  &(const struct call){ BY_URING, true } },
+	{ "truncate waits for io_uring read", call_holds, 0, PIN | NEEDS_OTHER,
+	  &(const struct call){ BY_URING, false } },
+	{ "truncate waits for a process that is killed", killed_holds, 0, PIN },
 
 	/* A wait without a signal check; a lock left behind by the killed. */
-	{ "truncate that waits can be killed", can_be_killed, 0, 1, PIN },
+	{ "truncate that waits can be killed", can_be_killed, 0, PIN },
 
 	/* Between the look at the page table and the reference. */
-	{ "truncate against GUP", race, 0, 1, PIN },
+	{ "truncate against GUP", race, 0, PIN },
 };
 
 int main(int argc, char **argv)
 {
-	dcss_parse(argc, argv);
-	dcss_run(cases, ARRAY_SIZE(cases));
+	dcss_parse(argc, argv, "DIRECTORY", NULL);
+	dcss_cases(cases, ARRAY_SIZE(cases));
+	dcss_run();
 }

@@ -162,8 +162,14 @@ static long touched(char *map, size_t len, bool write)
 	return faults() - before;
 }
 
-static int count(bool write, bool large)
+struct count {
+	bool write;
+	bool small;		/* by MADV_NOHUGEPAGE */
+};
+
+static int count(struct area *a)
 {
+	const struct count *how = a->arg;
 	struct own o = { };
 	size_t pages, off;
 	long n;
@@ -172,40 +178,22 @@ static int count(bool write, bool large)
 	if (own_open(&o, "count", MAP_SHARED))
 		return own_close(&o, KSFT_FAIL);
 	pages = o.len / pagesize;
-	if (!large && madvise(o.map, o.len, MADV_NOHUGEPAGE))
+	if (how->small && madvise(o.map, o.len, MADV_NOHUGEPAGE))
 		return own_close(&o, fails("MADV_NOHUGEPAGE"));
-	n = touched(o.map, o.len, write);
+	n = touched(o.map, o.len, how->write);
 	ksft_print_msg("%ld faults for %zu pages\n", n, pages);
-	for (off = 0; off < o.len && write; off += pagesize)
+	for (off = 0; off < o.len && how->write; off += pagesize)
 		o.data[off] = '#';
-	if (large && n > (long)nr_large(o.len) + STRAY)
+	if (!how->small && n > (long)nr_large(o.len) + STRAY)
 		rc = wrong("not mapped by large pages");
-	else if (!large && n < (long)pages)
+	else if (how->small && n < (long)pages)
 		rc = wrong("mapped by large pages");
 	else
 		rc = mapped_large("touched", o.map, o.len,
-				  large ? nr_large(o.len) : 0);
+				  how->small ? 0 : nr_large(o.len));
 	if (differs("mapping", o.map, o.data, o.len))
 		rc = KSFT_FAIL;
 	return own_close(&o, rc);
-}
-
-static int count_read(struct area *a)
-{
-	(void)a;
-	return count(false, true);
-}
-
-static int count_write(struct area *a)
-{
-	(void)a;
-	return count(true, true);
-}
-
-static int count_small(struct area *a)
-{
-	(void)a;
-	return count(false, false);
 }
 
 /* Read first, then write: the entry that is there becomes writable. */
@@ -966,76 +954,77 @@ static const struct dcss_case cases[] = {
 	 * The measure: one fault for a large page, and one for each page where
 	 * there is none, or all the rest says nothing.
 	 */
-	{ "a fault for each large page, reading", count_read, 0, 1, OWN },
-	{ "a fault for each large page, writing", count_write, 0, 1, OWN },
-	{ "a fault for each page with MADV_NOHUGEPAGE", count_small, 0, 0,
-	  OWN },
+	{ "a fault for each large page, reading", count, 0, OWN,
+	  &(const struct count){ } },
+	{ "a fault for each large page, writing", count, 0, OWN,
+	  &(const struct count){ .write = true } },
+	{ "a fault for each page with MADV_NOHUGEPAGE", count, 0, OWN,
+	  &(const struct count){ .small = true } },
 	/* A new entry instead of a changed one: refused for ever, or split. */
-	{ "write fault after read fault", write_after_read, 0, 1, OWN },
-	{ "MAP_POPULATE", populate, SHARED_RW, ANY, 0 },
+	{ "write fault after read fault", write_after_read, 0, OWN },
+	{ "MAP_POPULATE", populate, SHARED_RW, 0 },
 
 	/* DAX does not split: all of the large page goes and comes back. */
-	{ "munmap of a part", unmap_part, BOTH, ANY, 0 },
-	{ "mprotect of a part", protect_part, BOTH, ANY, 0 },
+	{ "munmap of a part", unmap_part, BOTH, 0 },
+	{ "mprotect of a part", protect_part, BOTH, 0 },
 	/* PROT_NONE is an invalid entry that is not empty. */
-	{ "mprotect of a large page", protect_whole, READ | BOTH, ANY, 0 },
-	{ "MADV_DONTNEED of a part", dontneed_part, BOTH, ANY, 0 },
-	{ "mlock, munlock of a part", lock_part, BOTH, ANY, 0 },
+	{ "mprotect of a large page", protect_whole, READ | BOTH, 0 },
+	{ "MADV_DONTNEED of a part", dontneed_part, BOTH, 0 },
+	{ "mlock, munlock of a part", lock_part, BOTH, 0 },
 
 	/* The entry moves as it is only where both places are aligned. */
-	{ "mremap to an aligned place", move_aligned, BOTH, ANY, 0 },
-	{ "mremap to a place not aligned", move_unaligned, BOTH, ANY, 0 },
-	{ "mremap of parts of large pages", move_parts, BOTH, ANY, 0 },
-	{ "mremap to less and to more", shrink, BOTH, ANY, 0 },
-	{ "mremap, MREMAP_DONTUNMAP", move_and_keep, BOTH, ANY, 0 },
+	{ "mremap to an aligned place", move_aligned, BOTH, 0 },
+	{ "mremap to a place not aligned", move_unaligned, BOTH, 0 },
+	{ "mremap of parts of large pages", move_parts, BOTH, 0 },
+	{ "mremap to less and to more", shrink, BOTH, 0 },
+	{ "mremap, MREMAP_DONTUNMAP", move_and_keep, BOTH, 0 },
 
 	/* GUP goes on in the next entry: with the wrong page, or level. */
-	{ "pin across large pages", pin_border, READ | BOTH, ANY, 0 },
+	{ "pin across large pages", pin_border, READ | BOTH, 0 },
 	{ "O_DIRECT read, writev across large pages", read_border,
-	  SHARED_RW | PRIVATE_RW, ANY, NEEDS_OTHER },
+	  SHARED_RW | PRIVATE_RW, NEEDS_OTHER },
 
 	/* The copy of a page in the middle takes the large page apart. */
-	{ "private: one page written", copy_one, PRIVATE_RW, ANY, 0 },
+	{ "private: one page written", copy_one, PRIVATE_RW, 0 },
 	/* copy_huge_pmd() is for page cache and anonymous pages. */
-	{ "private: fork", fork_private, PRIVATE_RW, ANY, 0 },
-	{ "shared: fork", fork_shared, SHARED_RW, ANY, 0 },
+	{ "private: fork", fork_private, PRIVATE_RW, 0 },
+	{ "shared: fork", fork_shared, SHARED_RW, 0 },
 
 	/*
 	 * One entry in the file's radix tree for all of the large page: when
 	 * a part of it goes, the rest has to be found again.
 	 */
-	{ "truncate inside of a large page", cut, BOTH, ANY, NEEDS_WRITE },
-	{ "hole punch inside of a large page", punch, BOTH, ANY, NEEDS_WRITE },
-	{ "zeroed range inside of a large page", zero, BOTH, ANY,
-	  NEEDS_WRITE },
-	{ "collapse and insert of a range", collapse, READ, ANY, NEEDS_WRITE },
+	{ "truncate inside of a large page", cut, BOTH, NEEDS_WRITE },
+	{ "hole punch inside of a large page", punch, BOTH, NEEDS_WRITE },
+	{ "zeroed range inside of a large page", zero, BOTH, NEEDS_WRITE },
+	{ "collapse and insert of a range", collapse, READ, NEEDS_WRITE },
 	{ "file that ends inside of a large page", end_of_file, SHARED_RO,
-	  ANY, NEEDS_WRITE },
-	/* The huge zero page is no devmap page, in a mapping of such. */
-	{ "hole: the huge zero page", zero_page, 0, 1, OWN },
-	/* What was in the blocks before must not be seen. */
-	{ "write fault in unwritten blocks", unwritten, 0, 1, OWN },
-	{ "read and write of the file", read_write, BOTH, ANY,
 	  NEEDS_WRITE },
+	/* The huge zero page is no devmap page, in a mapping of such. */
+	{ "hole: the huge zero page", zero_page, 0, OWN },
+	/* What was in the blocks before must not be seen. */
+	{ "write fault in unwritten blocks", unwritten, 0, OWN },
+	{ "read and write of the file", read_write, BOTH, NEEDS_WRITE },
 
 	/* Both have to be made read-only, or a write is missed. */
-	{ "large and small at once", two_sizes, SHARED_RW, ANY, NEEDS_WRITE },
+	{ "large and small at once", two_sizes, SHARED_RW, NEEDS_WRITE },
 	{ "futex in a large and a small page", futex_two_sizes, SHARED_RW,
-	  ANY, NEEDS_WRITE },
-	{ "/proc/PID/pagemap", pagemap, BOTH, ANY, 0 },
+	  NEEDS_WRITE },
+	{ "/proc/PID/pagemap", pagemap, BOTH, 0 },
 	/* Code for page cache that takes a devmap entry for its own. */
-	{ "MADV_COLD, MADV_PAGEOUT, mincore", reclaim, BOTH, ANY, 0 },
-	{ "MAP_SYNC", map_sync, 0, 1, OWN },
+	{ "MADV_COLD, MADV_PAGEOUT, mincore", reclaim, BOTH, 0 },
+	{ "MAP_SYNC", map_sync, 0, OWN },
 	/* No-execute is another bit of the entry, and of those it is split to. */
-	{ "program text", execute, 0, 1, OWN },
+	{ "program text", execute, 0, OWN },
 };
 
 int main(int argc, char **argv)
 {
 	/* A first, one to take apart, one next to it, and a last. */
 	opt.nr_large = 4;
-	dcss_parse(argc, argv);
+	dcss_parse(argc, argv, "DIRECTORY", NULL);
 	if (!opt.large)
 		ksft_exit_skip("--large is missing\n");
-	dcss_run(cases, ARRAY_SIZE(cases));
+	dcss_cases(cases, ARRAY_SIZE(cases));
+	dcss_run();
 }

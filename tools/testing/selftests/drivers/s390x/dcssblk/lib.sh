@@ -11,12 +11,13 @@ marks=0
 tests=0
 failed=0
 
+# Results
+
 result()	# result STATUS NAME: as kselftest counts
 {
 	tests=$((tests + 1))
 	case $1 in
 	0)	echo "ok $tests $2" ;;
-	2)	echo "ok $tests # XFAIL $2" ;;
 	4)	echo "ok $tests # SKIP $2" ;;
 	*)	echo "not ok $tests $2"
 		failed=$((failed + 1)) ;;
@@ -27,6 +28,27 @@ say()
 {
 	echo "# $*"
 }
+
+# As the first and the last thing of a script; the status is that of the tests.
+begin_tap()
+{
+	[ -n "${KSFT_TAP_LEVEL-}" ] || echo "TAP version 13"
+}
+
+end_tap()	# end_tap NAME
+{
+	echo "1..$tests"
+	say "$1: $((tests - failed)) passed, $failed failed"
+	[ $failed = 0 ]
+}
+
+skip_all()	# skip_all WHY
+{
+	echo "1..0 # SKIP $1"
+	exit 4
+}
+
+# The kernel log
 
 mark()
 {
@@ -39,13 +61,69 @@ log()		# log [MARK]: the kernel log since the last mark, or that one
 	dmesg | sed "1,/$marker mark ${1-$marks}\$/d"
 }
 
-complaints()	# complaints [MARK]
+complaints()	# complaints [MARK]: the same words as in klog.c
 {
 	log "$@" | grep -E 'BUG|WARNING|Bad page|Oops|Unable to handle'
 }
 
+check_log()	# check_log NAME
+{
+	bad_lines=$(complaints)
+	[ -z "$bad_lines" ] || echo "$bad_lines" | sed 's/^/# /'
+	[ -z "$bad_lines" ]
+	result $? "$1: kernel log"
+}
+
+# Devices
+
+settled()	# settled COMMAND...: whoever is still there lets go in a moment
+{
+	for _ in $(seq 240); do
+		"$@" 2>/dev/null && return
+		sleep 1
+	done
+	"$@"
+}
+
+store()		# store TEXT FILE, in a shell of its own for its message
+{
+	# shellcheck disable=SC2016 # expanded there
+	sh -c 'echo "$1" >"$2"' sh "$1" "$2"
+}
+
+node_of()	# node_of NAME: its block device, when udev has done its work
+{
+	case $1 in
+	/*)	echo "$1"
+		return ;;
+	esac
+	for _ in $(seq 240); do
+		for d in "$root/$1"/block/*; do
+			d=/dev/${d##*/}
+			[ ! -b "$d" ] || {
+				echo "$d"
+				return
+			}
+		done
+		sleep 1
+	done
+	return 1
+}
+
+add_device()	# add_device LIST: sets $name and $device
+{
+	store "$1" $root/add || return
+	name=$(echo "${1%%:*}" | tr '[:lower:]' '[:upper:]')
+	device=$(node_of "$name")
+}
+
+remove_device()	# remove_device NAME
+{
+	settled store "$1" $root/remove
+}
+
 # What a device may not leave behind, as the kernel counts it: see
-# kernel_counts() in common.c. Where a module has been, the 1:1 mapping stays in
+# kernel_counts() in proc.c. Where a module has been, the 1:1 mapping stays in
 # smaller pages: leave it out.
 counts()	# counts [vmemmap]
 {

@@ -740,8 +740,15 @@ static int clone_mixed(struct area *a)
 }
 
 /* It waits; the file keeps its block, whatever becomes of the other one. */
-static int exchange(const char *what, int (*fn)(const void *arg), bool both)
+struct exchange {
+	const char *what;
+	int (*fn)(const void *arg);
+	bool mixed;		/* one of the two has no DAX */
+};
+
+static int exchange(struct area *a)
 {
+	const struct exchange *x = a->arg;
 	unsigned long long block;
 	struct held h = { };
 	struct pair pair;
@@ -749,7 +756,7 @@ static int exchange(const char *what, int (*fn)(const void *arg), bool both)
 	int second, rc;
 	pid_t pid;
 
-	if (both) {
+	if (!x->mixed) {
 		if (fresh())
 			return KSFT_FAIL;
 		second = second_file(path);
@@ -762,7 +769,7 @@ static int exchange(const char *what, int (*fn)(const void *arg), bool both)
 	}
 	block = block_at(h.fd, h.from);
 	pair = (struct pair){ h.fd, second };
-	pid = start(fn, &pair);
+	pid = start(x->fn, &pair);
 	rc = ended(pid, WATCH_MS);
 	if (rc == EOPNOTSUPP || rc == ENOTTY) {
 		drain(&h);
@@ -770,7 +777,7 @@ static int exchange(const char *what, int (*fn)(const void *arg), bool both)
 		return skip("not for this file system");
 	}
 	if (rc >= 0)
-		wrong("%s does not wait: %s", what, strerror(rc));
+		wrong("%s does not wait: %s", x->what, strerror(rc));
 	/* Whoever has the block now loses it. */
 	if (rc >= 0 && ftruncate(second, 0))
 		return fails("ftruncate");
@@ -778,37 +785,13 @@ static int exchange(const char *what, int (*fn)(const void *arg), bool both)
 		return KSFT_FAIL;
 	kill(pid, SIGKILL);
 	if (ended(pid, END_MS) < 0)
-		return wrong("%s cannot be killed, state %c", what,
+		return wrong("%s cannot be killed, state %c", x->what,
 			     task_state(pid));
-	if (drain(&h) || gives(what, fn, &pair, 0) ||
+	if (drain(&h) || gives(x->what, x->fn, &pair, 0) ||
 	    file_is(h.fd, data, h.len) || file_is(second, h.data, h.len))
 		return KSFT_FAIL;
 	free(data);
 	return end_mixed(&h, second, path);
-}
-
-static int swapext(struct area *a)
-{
-	(void)a;
-	return exchange("XFS_IOC_SWAPEXT", do_swapext, true);
-}
-
-static int swapext_mixed(struct area *a)
-{
-	(void)a;
-	return exchange("XFS_IOC_SWAPEXT", do_swapext, false);
-}
-
-static int exchange_range(struct area *a)
-{
-	(void)a;
-	return exchange("XFS_IOC_EXCHANGE_RANGE", do_exchange, true);
-}
-
-static int exchange_range_mixed(struct area *a)
-{
-	(void)a;
-	return exchange("XFS_IOC_EXCHANGE_RANGE", do_exchange, false);
 }
 
 static int do_swap_boot(const void *arg)
@@ -1050,8 +1033,9 @@ static int race(struct area *a)
 
 /* As virtiofs does when a file is opened; here by a module. */
 
-static int invalidated(bool mapped)
+static int invalidate(struct area *a)
 {
+	bool mapped = a->arg;
 	struct held h = { };
 	char command[320];
 
@@ -1071,24 +1055,12 @@ static int invalidated(bool mapped)
 	return all_ends();
 }
 
-static int invalidate(struct area *a)
-{
-	(void)a;
-	return invalidated(false);
-}
-
-static int invalidate_mapped(struct area *a)
-{
-	(void)a;
-	return invalidated(true);
-}
-
 #define ALONE	(NO_MAPPING | NEEDS_WRITE)
 
 static const struct dcss_case cases[] = {
 	/* Who forgets a page in use lets its block go under it. */
-	{ "entries are invalidated", invalidate, 0, 1, ALONE },
-	{ "entries are invalidated, mapped", invalidate_mapped, 0, 1, ALONE },
+	{ "entries are invalidated", invalidate, 0, ALONE },
+	{ "entries are invalidated, mapped", invalidate, 0, ALONE, "mapped" },
 };
 
 static const struct dcss_case xfs_cases[] = {
@@ -1096,59 +1068,53 @@ static const struct dcss_case xfs_cases[] = {
 	 * The old block is the clone's alone once the file has a copy, and the
 	 * clone does not know of the page.
 	 */
-	{ "copy on write: write", cow_write, 0, 1, ALONE },
-	{ "copy on write: write of a byte", cow_write_bytes, 0, 1, ALONE },
-	{ "copy on write: store", cow_store, 0, 1, ALONE },
-	{ "copy on write: store, with signals", store_signals, 0, 1, ALONE },
-	{ "copy on write: store by the kernel", cow_kernel, 0, 1, ALONE },
-	{ "copy on write: write behind the end", cow_behind, 0, 1, ALONE },
-	{ "copy on write: next to a copied block", cow_next, 0, 1, ALONE },
-	{ "copy on write: truncate next to a copied block", cow_truncate, 0, 1,
+	{ "copy on write: write", cow_write, 0, ALONE },
+	{ "copy on write: write of a byte", cow_write_bytes, 0, ALONE },
+	{ "copy on write: store", cow_store, 0, ALONE },
+	{ "copy on write: store, with signals", store_signals, 0, ALONE },
+	{ "copy on write: store by the kernel", cow_kernel, 0, ALONE },
+	{ "copy on write: write behind the end", cow_behind, 0, ALONE },
+	{ "copy on write: next to a copied block", cow_next, 0, ALONE },
+	{ "copy on write: truncate next to a copied block", cow_truncate, 0,
 	  ALONE },
-	{ "copy on write: other pages", cow_beside, 0, 1, ALONE },
-	{ "copy on write: one page", cow_one, 0, 1, ALONE },
-	{ "unshare", unshare, 0, 1, ALONE },
+	{ "copy on write: other pages", cow_beside, 0, ALONE },
+	{ "copy on write: one page", cow_one, 0, ALONE },
+	{ "unshare", unshare, 0, ALONE },
 
 	/* With nobody to say when: blocks that are free too early. */
-	{ "copy on write, pipe and other files", race, 0, 1, ALONE },
+	{ "copy on write, pipe and other files", race, 0, ALONE },
 
 	/* Both are locked: a wait with one lock held, or none at all. */
-	{ "clone to and from a file in use", clone_pair, 0, 1, ALONE },
-	{ "clone, the second file in use", clone_second, 0, 1, ALONE },
-	{ "clone, one without DAX", clone_mixed, 0, 1, ALONE },
+	{ "clone to and from a file in use", clone_pair, 0, ALONE },
+	{ "clone, the second file in use", clone_second, 0, ALONE },
+	{ "clone, one without DAX", clone_mixed, 0, ALONE },
 
 	/* The page is the other file's, without a word. */
-	{ "XFS_IOC_SWAPEXT", swapext, 0, 1, ALONE },
-	{ "XFS_IOC_SWAPEXT, one without DAX", swapext_mixed, 0, 1, ALONE },
-	{ "XFS_IOC_EXCHANGE_RANGE", exchange_range, 0, 1, ALONE },
-	{ "XFS_IOC_EXCHANGE_RANGE, one without DAX", exchange_range_mixed, 0,
-	  1, ALONE },
+	{ "XFS_IOC_SWAPEXT", exchange, 0, ALONE,
+	  &(const struct exchange){ "XFS_IOC_SWAPEXT", do_swapext } },
+	{ "XFS_IOC_SWAPEXT, one without DAX", exchange, 0, ALONE,
+	  &(const struct exchange){ "XFS_IOC_SWAPEXT", do_swapext, true } },
+	{ "XFS_IOC_EXCHANGE_RANGE", exchange, 0, ALONE,
+	  &(const struct exchange){ "XFS_IOC_EXCHANGE_RANGE", do_exchange } },
+	{ "XFS_IOC_EXCHANGE_RANGE, one without DAX", exchange, 0, ALONE,
+	  &(const struct exchange){ "XFS_IOC_EXCHANGE_RANGE", do_exchange, true } },
 };
 
 static const struct dcss_case ext4_cases[] = {
-	{ "EXT4_IOC_SWAP_BOOT", swap_boot, 0, 1, ALONE },
+	{ "EXT4_IOC_SWAP_BOOT", swap_boot, 0, ALONE },
 	/* The donor's mapping would be one of the other file. */
-	{ "EXT4_IOC_MOVE_EXT from a DAX file", move_extents, 0, 1, ALONE },
+	{ "EXT4_IOC_MOVE_EXT from a DAX file", move_extents, 0, ALONE },
 };
-
-static struct dcss_case list[ARRAY_SIZE(cases) + ARRAY_SIZE(xfs_cases)];
-static size_t nr_list;
-
-static void append(const struct dcss_case *c, size_t nr)
-{
-	while (nr--)
-		list[nr_list++] = *c++;
-}
 
 int main(int argc, char **argv)
 {
-	dcss_parse(argc, argv);
+	dcss_parse(argc, argv, "DIRECTORY", NULL);
 	if (!opt.type || !opt.segment)
 		ksft_exit_fail_msg("--type and --segment are needed\n");
-	append(cases, ARRAY_SIZE(cases));
+	dcss_cases(cases, ARRAY_SIZE(cases));
 	if (!strcmp(opt.type, "xfs"))
-		append(xfs_cases, ARRAY_SIZE(xfs_cases));
+		dcss_cases(xfs_cases, ARRAY_SIZE(xfs_cases));
 	if (!strcmp(opt.type, "ext4"))
-		append(ext4_cases, ARRAY_SIZE(ext4_cases));
-	dcss_run(list, nr_list);
+		dcss_cases(ext4_cases, ARRAY_SIZE(ext4_cases));
+	dcss_run();
 }

@@ -40,19 +40,23 @@ devices()	# the devices there are, in order
 	done | sort | tr '\n' ' '
 }
 
-want()		# want DEVICE...: these there are, with DAX, and no other
+# These there are, with DAX, and no other. For =SHARED,RO see sysfs.
+want()		# want DEVICE[=SHARED,RO]...
 {
-	wanted=$(for d in "$@"; do echo "$d"; done | sort | tr '\n' ' ')
+	wanted=$(for d in "$@"; do echo "${d%=*}"; done | sort | tr '\n' ' ')
 	got=$(devices)
 	[ "$got" = "$wanted" ] || {
 		say "devices: $got; not $wanted"
 		return 1
 	}
 	for d in "$@"; do
-		[ "$(cat "$root/$d/dax")" = on ] || {
-			say "$d/dax: $(cat "$root/$d/dax")"
+		[ "$(cat "$root/${d%=*}/dax")" = on ] || {
+			say "$d/dax: $(cat "$root/${d%=*}/dax")"
 			return 1
 		}
+		case $d in
+		*=*)	shared_is "${d%=*}" "${d#*=}" || return ;;
+		esac
 	done
 	# One line a device, as for "add".
 	[ "$(log | grep 'dcssblk: ' | grep -c 'Loaded .*, DAX is on')" = $# ] || {
@@ -61,103 +65,82 @@ want()		# want DEVICE...: these there are, with DAX, and no other
 	}
 }
 
-shared_is()	# shared_is DEVICE VALUE READONLY
+shared_is()	# shared_is DEVICE SHARED,RO
 {
 	disk=$(ls "$root/$1/block")
-	got="$(cat "$root/$1/shared") $(cat "/sys/block/$disk/ro")"
-	[ "$got" = "$2 $3" ] || {
-		say "$1: shared and ro are $got, not $2 $3"
+	got="$(cat "$root/$1/shared"),$(cat "/sys/block/$disk/ro")"
+	[ "$got" = "$2" ] || {
+		say "$1: shared and ro are $got, not $2"
 		return 1
 	}
 }
 
 # What cannot be loaded is named, once, and does not prevent the others.
-complained()	# complained NAME
+complained()	# complained NAME...
 {
-	[ "$(log | grep 'dcssblk: ' | grep -c "$1.*failed")" = 1 ] || {
-		log | grep 'dcssblk: ' | sed 's/^/# /'
-		return 1
-	}
+	for bad in "$@"; do
+		[ "$(log | grep 'dcssblk: ' | grep -c "$bad.*failed")" = 1 ] || {
+			log | grep 'dcssblk: ' | sed 's/^/# /'
+			return 1
+		}
+	done
 }
 
 # Devices hold the module; without them it goes, and takes nothing along.
 end()		# end NAME DEVICE...
 {
-	name=$1
+	title=$1
 	shift
 	if [ $# -gt 0 ]; then
 		! rmmod dcssblk 2>/dev/null
-		result $? "$name: rmmod is refused"
+		result $? "$title: rmmod is refused"
 	fi
 	status=0
 	for d in "$@"; do
-		echo "$d" >$root/remove || status=1
+		echo "${d%=*}" >$root/remove || status=1
 	done
 	unload || status=1
 	[ "$iomem" = "$(cat /proc/iomem)" ] || {
 		say "/proc/iomem has changed"
 		status=1
 	}
-	result $status "$name: removed, and /proc/iomem as before"
+	result $status "$title: removed, and /proc/iomem as before"
 }
 
-# good NAME SEGMENTS DEVICE...
-good()
+# What segments= says, the devices that come, and the names that do not.
+one()		# one NAME SEGMENTS "DEVICE[=SHARED,RO]..." "NAME..."
 {
-	name=$1
-	segments=$2
-	shift 2
-	load "$segments" && want "$@"
-	result $? "$name"
-	end "$name" "$@"
+	load "$2"
+	# shellcheck disable=SC2086 # lists
+	want ${3-} && complained ${4-}
+	result $? "$1"
+	# shellcheck disable=SC2086
+	end "$1" ${3-}
 }
 
-local_ones()
+cases()
 {
-	load "$readonly(local),$single"
-	want "$readonly" "$single" && shared_is "$readonly" 0 0 &&
-		shared_is "$single" 1 0
-	result $? "(local) is for one device"
-	end "(local)" "$readonly" "$single"
-	load "$(echo "$pair" | tr '[:upper:]' '[:lower:]')(local)"
-	want "$first" && shared_is "$first" 0 0
-	result $? "(local) of two segments, in lower case"
-	end "(local) of two" "$first"
-	load "$readonly(global)"
-	want "$readonly" && shared_is "$readonly" 1 1
-	result $? "what is not (local) is shared"
-	end "(global)" "$readonly"
-}
-
-bad_ones()
-{
-	load "$single,NOSUCH,$pair"
-	want "$single" "$first" && complained NOSUCH
-	result $? "an unknown name between good ones"
-	end "unknown name" "$single" "$first"
-	load "$first:NOSUCH,NINECHARS,$single"
-	want "$single" && complained "$first:NOSUCH" && complained NINECHARS
-	result $? "sets that fail before a good one"
-	end "sets that fail" "$single"
-	load "$single,$single"
-	want "$single" && complained "$single"
-	result $? "one segment twice"
-	end "twice" "$single"
-	load "NOSUCH(local),$single"
-	want "$single" && complained NOSUCH
-	result $? "(local) of an unknown name"
-	end "(local) of unknown" "$single"
-}
-
-empty_ones()
-{
-	good "no segments" ""
-	good "empty elements" ",$single,,$pair," "$single" "$first"
-	good "only commas" ",,,"
-	load "(local),$single"
-	want "$single"
-	result $? "(local) of nothing"
-	end "(local) of nothing" "$single"
+	lower=$(echo "$pair" | tr '[:upper:]' '[:lower:]')
+	one "one segment" "$single" "$single"
+	one "a list" "$single,$pair,$readonly" "$single $first $readonly"
+	one "(local) is for one device" "$readonly(local),$single" \
+		"$readonly=0,0 $single=1,0"
+	one "(local) of two segments, in lower case" "$lower(local)" \
+		"$first=0,0"
+	one "what is not (local) is shared" "$readonly(global)" "$readonly=1,1"
+	one "an unknown name between good ones" "$single,NOSUCH,$pair" \
+		"$single $first" NOSUCH
+	one "sets that fail before a good one" \
+		"$first:NOSUCH,NINECHARS,$single" "$single" \
+		"$first:NOSUCH NINECHARS"
+	one "one segment twice" "$single,$single" "$single" "$single"
+	one "(local) of an unknown name" "NOSUCH(local),$single" "$single" \
+		NOSUCH
+	one "no segments" ""
+	one "empty elements" ",$single,,$pair," "$single $first"
+	one "only commas" ",,,"
+	one "(local) of nothing" "(local),$single" "$single"
+	one "399 characters" "$(padded 399)" "$single"
 }
 
 # The kernel has room for 399 characters and a NUL byte. The last name is a good
@@ -174,16 +157,12 @@ padded()	# padded LENGTH
 	echo "$text"
 }
 
-long_ones()
+too_long()
 {
-	load "$(padded 399)"
-	want "$single"
-	result $? "399 characters"
-	end "399 characters" "$single"
-	! load "$(padded 400)" && ! loaded
-	result $? "400 characters are refused"
-	! load "$(padded 4000)" && ! loaded
-	result $? "4000 characters are refused"
+	for n in 400 4000; do
+		! load "$(padded $n)" && ! loaded
+		result $? "$n characters are refused"
+	done
 }
 
 # Sixteen times, with all that a device needs.
@@ -206,43 +185,30 @@ end_quietly()
 	rmmod dcssblk
 }
 
-if [ $# != 3 ]; then
-	echo "1..0 # SKIP usage: $0 SINGLE FIRST:SECOND READONLY"
-	exit 4
-fi
+[ $# = 3 ] || skip_all "usage: $0 SINGLE FIRST:SECOND READONLY"
 single=$1
 pair=$2
 first=${pair%%:*}
 readonly=$3
 module=$(find "/lib/modules/$(uname -r)" -name 'dcssblk.ko*' | head -n 1)
 if [ -z "$module" ] || ! loaded && [ -d $root ]; then
-	echo "1..0 # SKIP dcssblk is not a module"
-	exit 4
+	skip_all "dcssblk is not a module"
 fi
 was_loaded=0
 ! loaded || was_loaded=1
-if ! unload; then
-	echo "1..0 # SKIP dcssblk is in use"
-	exit 4
-fi
+unload || skip_all "dcssblk is in use"
 tmp=$(mktemp)
 trap 'rm -f "$tmp"' EXIT
 iomem=$(cat /proc/iomem)
 
-[ -n "${KSFT_TAP_LEVEL-}" ] || echo "TAP version 13"
+begin_tap
 mark
-good "one segment" "$single" "$single"
-good "a list" "$single,$pair,$readonly" "$single" "$first" "$readonly"
-local_ones
-bad_ones
-empty_ones
-long_ones
+cases
+too_long
 memory
 complaints 1 >"$tmp"
 sed 's/^/# /' "$tmp"
 ! [ -s "$tmp" ]
 result $? "kernel log"
 [ $was_loaded = 0 ] || insmod "$module"
-echo "1..$tests"
-echo "# params: $((tests - failed)) passed, $failed failed"
-[ $failed = 0 ]
+end_tap params

@@ -260,17 +260,18 @@ static int too_much_lru(struct area *a)
 }
 
 static const struct dcss_case cases[] = {
-	{ "generations, used", used, ANY, 0, 0 },
-	{ "generations, not used", not_used, ANY, 0, 0 },
-	{ "generations, written again", written_again, PRIVATE_MIX, 0, 0 },
-	{ "no memory, generations", too_much_lru_gen, ANY, 0, 0 },
-	{ "no memory, two lists", too_much_lru, ANY, 0, 0 },
+	{ "generations, used", used, ANY, 0 },
+	{ "generations, not used", not_used, ANY, 0 },
+	{ "generations, written again", written_again, PRIVATE_MIX, 0 },
+	{ "no memory, generations", too_much_lru_gen, ANY, 0 },
+	{ "no memory, two lists", too_much_lru, ANY, 0 },
 };
 
 int main(int argc, char **argv)
 {
-	dcss_parse(argc, argv);
+	dcss_parse(argc, argv, "DIRECTORY", NULL);
 	if (meminfo_kb("SwapFree") < SWAP_KB)
 		ksft_exit_skip("no swap area with %d kB free\n", SWAP_KB);
-	dcss_run(cases, ARRAY_SIZE(cases));
+	dcss_cases(cases, ARRAY_SIZE(cases));
+	dcss_run();
 }

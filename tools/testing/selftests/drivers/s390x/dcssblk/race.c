@@ -578,34 +578,32 @@ static const struct dcss_case cases[] = {
 	 * Writeback locks the entry, without the lock that truncate has: who
 	 * looks for pages in use and passes over a locked entry misses one.
 	 */
-	{ "truncate beside msync waits for a pipe", msync_truncate, 0, 1,
-	  ALONE },
-	{ "hole punch beside msync waits for a pipe", msync_punch, 0, 1,
-	  ALONE },
+	{ "truncate beside msync waits for a pipe", msync_truncate, 0, ALONE },
+	{ "hole punch beside msync waits for a pipe", msync_punch, 0, ALONE },
 
 	/*
 	 * Each drops its reference in another way. One that does not wake
 	 * who waits for the page leaves it asleep until a signal comes.
 	 */
-	{ "truncate beside FUTEX_WAKE", against_futex, 0, 1, ALONE },
-	{ "truncate beside read of /proc/PID/mem", against_mem_read, 0, 1,
+	{ "truncate beside FUTEX_WAKE", against_futex, 0, ALONE },
+	{ "truncate beside read of /proc/PID/mem", against_mem_read, 0, ALONE },
+	{ "truncate beside write to /proc/PID/mem", against_mem_write, 0,
 	  ALONE },
-	{ "truncate beside write to /proc/PID/mem", against_mem_write, 0, 1,
-	  ALONE },
-	{ "truncate beside process_vm_readv", against_readv, 0, 1, ALONE },
-	{ "truncate beside O_DIRECT write", against_direct, 0, 1, OTHER },
-	{ "truncate beside io_uring write", against_uring, 0, 1, OTHER },
-	{ "truncate beside vmsplice", against_pipe, 0, 1, ALONE },
-	{ "truncate beside PTRACE_PEEKDATA", against_peek, 0, 1, ALONE },
+	{ "truncate beside process_vm_readv", against_readv, 0, ALONE },
+	{ "truncate beside O_DIRECT write", against_direct, 0, OTHER },
+	{ "truncate beside io_uring write", against_uring, 0, OTHER },
+	{ "truncate beside vmsplice", against_pipe, 0, ALONE },
+	{ "truncate beside PTRACE_PEEKDATA", against_peek, 0, ALONE },
 
 	/* A page table that comes or is about to go, or a process. */
-	{ "truncate beside mmap, fork and munmap", against_fork, 0, 1, ALONE },
-	{ "truncate beside processes that are killed", against_killed, 0, 1,
+	{ "truncate beside mmap, fork and munmap", against_fork, 0, ALONE },
+	{ "truncate beside processes that are killed", against_killed, 0,
 	  ALONE },
 };
 
 int main(int argc, char **argv)
 {
-	dcss_parse(argc, argv);
-	dcss_run(cases, ARRAY_SIZE(cases));
+	dcss_parse(argc, argv, "DIRECTORY", NULL);
+	dcss_cases(cases, ARRAY_SIZE(cases));
+	dcss_run();
 }

@@ -14,7 +14,6 @@
  * another guest, or after the next IPL.
  */
 #include <fcntl.h>
-#include <getopt.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/uio.h>
@@ -28,6 +27,7 @@
 
 static const char *fstype, *mountpoint;
 static bool keep, verify;
+static struct klog news;
 
 /* The segment of this round. */
 static char list[64], name[16], node[64];
@@ -245,8 +245,8 @@ static int at_once(void)
 	if (load() || writable() || mount_dax(0) || write_files(SEED_ONCE) ||
 	    umount_settled(mountpoint))
 		return KSFT_FAIL;
-	news_mark();
-	if (request("1") || news_one("dcssblk: ", name) || save_is("0"))
+	klog_mark(&news);
+	if (request("1") || klog_one(&news, "dcssblk: ", name) || save_is("0"))
 		return KSFT_FAIL;
 	return saved_files_have(SEED_ONCE);
 }
@@ -268,11 +268,11 @@ static int cancelled(void)
 {
 	if (mount_dax(0) || write_files(SEED_LOST))
 		return KSFT_FAIL;
-	news_mark();
-	if (request("1") || news_one("dcssblk: ", name) || save_is("1"))
+	klog_mark(&news);
+	if (request("1") || klog_one(&news, "dcssblk: ", name) || save_is("1"))
 		return KSFT_FAIL;
-	news_mark();
-	if (request("0") || news_one("dcssblk: ", name) || save_is("0") ||
+	klog_mark(&news);
+	if (request("0") || klog_one(&news, "dcssblk: ", name) || save_is("0") ||
 	    umount_settled(mountpoint))
 		return KSFT_FAIL;
 	return saved_files_have(SEED_ONCE);
@@ -284,8 +284,8 @@ static int pending(void)
 	if (mount_dax(0) || write_files(SEED_EARLY) || request("1") ||
 	    save_is("1") || write_files(SEED_PENDING))
 		return KSFT_FAIL;
-	news_mark();
-	if (umount_settled(mountpoint) || news_one("dcssblk: ", name) ||
+	klog_mark(&news);
+	if (umount_settled(mountpoint) || klog_one(&news, "dcssblk: ", name) ||
 	    save_is("0"))
 		return KSFT_FAIL;
 	return saved_files_have(SEED_PENDING);
@@ -356,9 +356,9 @@ static int was_saved(void)
 /* Nobody is told that data is safe which is not. */
 static int not_saved(void)
 {
-	news_mark();
+	klog_mark(&news);
 	return refused(name, "save", "1", EOPNOTSUPP) ||
-	       news_one("dcssblk: ", name) || save_is("0") ?
+	       klog_one(&news, "dcssblk: ", name) || save_is("0") ?
 	       KSFT_FAIL : KSFT_PASS;
 }
 
@@ -481,91 +481,74 @@ static const struct step halves[] = {
 
 static const struct step nothing[] = { { } };
 
-static const struct step *steps_for(const char *arg)
+static const struct step *steps_for(const char *of)
 {
-	type = strchr(arg, '=');
-	if (!type)
-		ksft_exit_fail_msg("%s has no type\n", arg);
-	snprintf(list, sizeof(list), "%.*s", (int)(type - arg), arg);
-	snprintf(name, sizeof(name), "%.*s", (int)strcspn(list, ":"), list);
-	type++;
-	if (!strcmp(type, "EWEN"))
+	if (!strcmp(of, "EWEN"))
 		return verify ? nothing : halves;
-	if (!strcmp(type, "SN") || !strcmp(type, "EN"))
+	if (!strcmp(of, "SN") || !strcmp(of, "EN"))
 		return verify ? nothing : refusals;
 	return verify ? verifies : saves;
 }
 
 /* What is wrong with one segment is no reason to not test the next one. */
-static void one_segment(const char *arg)
-{
-	const struct step *s;
-	bool failed = false;
+static bool failed;
 
-	for (s = steps_for(arg); s->what; s++) {
-		if (failed) {
-			ksft_test_result_skip("%s: %s\n", arg, s->what);
-			continue;
-		}
-		failed = s->run() != KSFT_PASS;
-		ksft_test_result(!failed, "%s: %s\n", arg, s->what);
-	}
+static void take_segment(const char *arg)
+{
+	type = strchr(arg, '=') + 1;
+	snprintf(list, sizeof(list), "%.*s", (int)(type - 1 - arg), arg);
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(list, ":"), list);
+	failed = false;
+}
+
+static int one_step(struct area *a)
+{
+	const struct step *s = a->arg;
+	static unsigned int taken;
+
+	if (a->nr != taken)
+		take_segment(opt.word[a->nr]);
+	taken = a->nr;
+	if (failed)
+		return skip("a step before it has failed");
+	failed = s->run() != KSFT_PASS;
 	if (!failed)
-		return;
+		return KSFT_PASS;
 	umount2(mountpoint, MNT_DETACH);
 	store("remove", name);
+	return KSFT_FAIL;
 }
 
-static __noreturn void help(const char *argv0)
+static void add_segment_steps(unsigned int nr)
 {
-	fprintf(stderr,
-		"usage: %s [--other DIR] [--keep | --verify] FSTYPE MOUNTPOINT SEGMENT=TYPE...\n",
-		argv0);
-	exit(KSFT_FAIL);
-}
+	struct dcss_case c = { "", one_step, 0, IN_PLACE, NULL, nr };
+	const char *arg = opt.word[nr];
+	const char *p = strchr(arg, '=');
+	const struct step *s;
 
-static void parse(int argc, char **argv)
-{
-	static const struct option options[] = {
-		{ "other",	required_argument, NULL, 'o' },
-		{ "keep",	no_argument,	   NULL, 'k' },
-		{ "verify",	no_argument,	   NULL, 'v' },
-		{ }
-	};
-	int c;
-
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c == 'o')
-			opt.other = optarg;
-		else if (c == 'k')
-			keep = true;
-		else if (c == 'v')
-			verify = true;
-		else
-			help(argv[0]);
+	if (!p)
+		ksft_exit_fail_msg("%s has no type\n", arg);
+	s = steps_for(p + 1);
+	for (; s->what; s++) {
+		c.arg = s;
+		dcss_case(&c, "%s: %s", arg, s->what);
+		c.flags |= AFTER;
 	}
-	if (optind + 3 > argc)
-		help(argv[0]);
-	fstype = argv[optind++];
-	mountpoint = argv[optind++];
 }
 
 int main(int argc, char **argv)
 {
-	const struct step *s;
-	unsigned int plan = 0;
+	static const struct dcss_option options[] = {
+		{ "keep", NULL, "leave what was saved last", .flag = &keep },
+		{ "verify", NULL, "that it is there", .flag = &verify },
+		{ }
+	};
 	int i;
 
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	parse(argc, argv);
-	pagesize = sysconf(_SC_PAGESIZE);
-	for (i = optind; i < argc; i++)
-		for (s = steps_for(argv[i]); s->what; s++)
-			plan++;
-
-	ksft_print_header();
-	ksft_set_plan(plan);
-	for (i = optind; i < argc; i++)
-		one_segment(argv[i]);
-	ksft_finished();
+	dcss_parse(argc, argv, "FSTYPE MOUNTPOINT SEGMENT=TYPE...", options);
+	fstype = opt.word[0];
+	mountpoint = opt.word[1];
+	for (i = 2; i < opt.nr_words; i++)
+		add_segment_steps(i);
+	dcss_run();
 }

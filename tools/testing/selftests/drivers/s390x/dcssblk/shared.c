@@ -25,6 +25,7 @@
 #define LEN		(16 * pagesize)		/* of what is mapped */
 
 static const char *fstype, *mountpoint;
+static struct klog news;
 
 /* The segment of this round. */
 static char list[512], name[16], node[64];
@@ -182,9 +183,9 @@ static int shared_again(void)
 static int to_exclusive(void)
 {
 	if (is_sc()) {
-		news_mark();
+		klog_mark(&news);
 		return refused(name, "shared", "0", EINVAL) ||
-		       news_one("dcssblk: ", name) || shared_is("1") ||
+		       klog_one(&news, "dcssblk: ", name) || shared_is("1") ||
 		       readonly_is(true) || content_is(saved) ?
 		       KSFT_FAIL : KSFT_PASS;
 	}
@@ -358,7 +359,7 @@ static int end(void)
 	       KSFT_FAIL : KSFT_PASS;
 }
 
-static const struct {
+static const struct step {
 	const char *what;
 	int (*run)(void);
 } steps[] = {
@@ -375,27 +376,45 @@ static const struct {
 	{ "remove", end },
 };
 
-static void one_segment(const char *arg)
+/* Nothing to read, nothing to compare with. */
+static bool dead;
+
+static void take_segment(const char *arg)
 {
-	const char *p = strchr(arg, '=');
-	bool dead = false;
-	size_t i;
+	type = strchr(arg, '=') + 1;
+	snprintf(list, sizeof(list), "%.*s", (int)(type - 1 - arg), arg);
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(list, ":"), list);
+	dead = false;
+}
+
+static int one_step(struct area *a)
+{
+	const struct step *s = a->arg;
+	static unsigned int taken;
 	int rc;
 
-	if (!p)
+	if (a->nr != taken)
+		take_segment(opt.word[a->nr]);
+	taken = a->nr;
+	if (dead)
+		return skip("nothing was read");
+	rc = s->run();
+	dead = !saved || !now;
+	return rc;
+}
+
+static void add_segment_steps(unsigned int nr)
+{
+	struct dcss_case c = { "", one_step, 0, IN_PLACE, NULL, nr };
+	const char *arg = opt.word[nr];
+	size_t i;
+
+	if (!strchr(arg, '='))
 		ksft_exit_fail_msg("%s has no type\n", arg);
-	snprintf(list, sizeof(list), "%.*s", (int)(p - arg), arg);
-	snprintf(name, sizeof(name), "%.*s", (int)strcspn(list, ":"), list);
-	type = p + 1;
 	for (i = 0; i < ARRAY_SIZE(steps); i++) {
-		rc = dead ? KSFT_SKIP : steps[i].run();
-		if (rc == KSFT_SKIP)
-			ksft_test_result_skip("%s: %s\n", arg, steps[i].what);
-		else
-			ksft_test_result(rc == KSFT_PASS, "%s: %s\n", arg,
-					 steps[i].what);
-		/* Nothing to read, nothing to compare with. */
-		dead |= !saved || !now;
+		c.arg = &steps[i];
+		dcss_case(&c, "%s: %s", arg, steps[i].what);
+		c.flags |= AFTER;
 	}
 }
 
@@ -403,20 +422,10 @@ int main(int argc, char **argv)
 {
 	int i;
 
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (argc < 4) {
-		fprintf(stderr,
-			"usage: %s FSTYPE MOUNTPOINT SEGMENT=TYPE...\n",
-			argv[0]);
-		return KSFT_FAIL;
-	}
-	pagesize = sysconf(_SC_PAGESIZE);
-	fstype = argv[1];
-	mountpoint = argv[2];
-
-	ksft_print_header();
-	ksft_set_plan((argc - 3) * ARRAY_SIZE(steps));
-	for (i = 3; i < argc; i++)
-		one_segment(argv[i]);
-	ksft_finished();
+	dcss_parse(argc, argv, "FSTYPE MOUNTPOINT SEGMENT=TYPE...", NULL);
+	fstype = opt.word[0];
+	mountpoint = opt.word[1];
+	for (i = 2; i < opt.nr_words; i++)
+		add_segment_steps(i);
+	dcss_run();
 }

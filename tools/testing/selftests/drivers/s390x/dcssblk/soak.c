@@ -16,70 +16,22 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <sys/klog.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "../../../kselftest.h"
+#include "admin.h"
 #include "dcss.h"
-#include "soak.h"
-
-struct shared *shm;
-struct options o = { .rounds = 1000, .dir = "/tmp/soak" };
-struct worker workers[MAX_DEVICES];
-int nr_workers;
-int my_id;
+#include "soak_base.h"
+#include "soak_device.h"
+#include "soak_files.h"
+#include "soak_model.h"
+#include "soak_state.h"
 
 static int results[PARTS];
-static unsigned long long rng_state;
-static unsigned int step;
 static struct timespec begun;
-
-/*
- * Random numbers: splitmix64
- */
-
-static unsigned long long mix(unsigned long long z)
-{
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-	return z ^ (z >> 31);
-}
-
-unsigned long long rng(void)
-{
-	rng_state += 0x9e3779b97f4a7c15ULL;
-	return mix(rng_state);
-}
-
-/* 0 to @n - 1 */
-unsigned long below(unsigned long n)
-{
-	return n ? rng() % n : 0;
-}
-
-bool one_in(unsigned int n)
-{
-	return !below(n);
-}
-
-/* Each round has a sequence of its own, to be replayed without the others. */
-static void rng_round(int id, unsigned int round)
-{
-	rng_state = mix(o.seed + mix(id + 1) + mix(~0ULL - round));
-}
-
-/*
- * Reports
- */
-
-static const char *part_name(int id)
-{
-	return id == CROSS ? "cross" : id == PROBE ? "probe" : workers[id].name;
-}
 
 static unsigned int seconds_since(const struct timespec *t)
 {
@@ -87,14 +39,6 @@ static unsigned int seconds_since(const struct timespec *t)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return now.tv_sec - t->tv_sec;
-}
-
-static void where(int id, char *buf, size_t len)
-{
-	struct shared_part *p = &shm->part[id];
-
-	snprintf(buf, len, "seed %llu worker %s round %u: %s", o.seed,
-		 part_name(id), p->round, p->what);
 }
 
 /* The kernel's last words, without what the console leaves out. */
@@ -115,66 +59,11 @@ static void show_log(void)
 	}
 }
 
-/* All stop: what is on the devices now shows what went wrong. */
-void bad(const char *fmt, ...)
-{
-	char text[512], place[256];
-	int err = errno;
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
-	va_end(args);
-	where(my_id, place, sizeof(place));
-	printf("# FAILED: %s: %s (errno now: %s)\n", place, text,
-	       strerror(err));
-	if (my_id < MAX_DEVICES)
-		printf("# to replay: --seed %llu --worker %s --from %u --rounds %u --trace\n",
-		       o.seed, part_name(my_id),
-		       shm->part[my_id].round / LIFE * LIFE, LIFE);
-	fflush(stdout);
-	__atomic_store_n(&shm->failed, 1, __ATOMIC_RELAXED);
-	__atomic_store_n(&shm->stop, 1, __ATOMIC_RELAXED);
-	_exit(KSFT_FAIL);
-}
-
-/*
- * Say what is being done: in shared memory for the one who watches, and in the
- * name of the process, for the kernel's oops.
- */
-void begin_step(const char *what)
-{
-	struct shared_part *p = &shm->part[my_id];
-	char comm[24];
-
-	snprintf(p->what, sizeof(p->what), "%u %s", step, what);
-	snprintf(comm, sizeof(comm), "%d.%u.%u %s", my_id, p->round % 100000,
-		 step % 100, what);
-	prctl(PR_SET_NAME, comm);
-	p->beat++;
-	step++;
-	if (o.trace)
-		printf("# %s %u %s\n", part_name(my_id), p->round, p->what);
-}
-
-void trace(const char *fmt, ...)
-{
-	va_list args;
-
-	if (!o.trace)
-		return;
-	va_start(args, fmt);
-	printf("#	");
-	vprintf(fmt, args);
-	printf("\n");
-	va_end(args);
-}
-
 static void check_log(void)
 {
 	char line[256];
 
-	if (log_bad(line, sizeof(line)))
+	if (klog_report(&klog, line, sizeof(line)))
 		bad("kernel log: %s", line);
 }
 
@@ -299,7 +188,7 @@ static void begin_life(struct worker *w)
 	w->knows = true;
 	w->saved_once = false;
 	if (!w->volatile_)
-		store(w, "@save", "1");
+		put_attr(w, "@save", "1");
 	do_unmount(w);
 	if (!w->volatile_)
 		attr_is(w, "@save", "0");
@@ -317,13 +206,6 @@ static void end_life(struct worker *w)
 	do_remove(w);
 	unlock_device(w);
 	check_log();
-}
-
-static void set_round(unsigned int round)
-{
-	shm->part[my_id].round = round;
-	rng_round(my_id, round);
-	step = 0;
 }
 
 static bool time_over(void)
@@ -363,7 +245,7 @@ static void open_parts(struct worker *w)
 	}
 	if (uring_open(&w->ring))
 		bad("io_uring_setup");
-	log_mark();
+	klog_mark(&klog);
 }
 
 /*
@@ -739,7 +621,7 @@ int main(int argc, char **argv)
 	/* Thousands of lines about devices that come and go. */
 	console = quiet_console(4);
 	clock_gettime(CLOCK_MONOTONIC, &begun);
-	log_mark();
+	klog_mark(&klog);
 	remember();
 	lives = (o.rounds + LIFE - 1) / LIFE;
 	run_parts(lives, o.from);

@@ -5,88 +5,58 @@
 #include <sys/mount.h>
 
 #include "../../../kselftest.h"
+#include "admin.h"
 #include "dcss.h"
-#include "soak.h"
+#include "soak_device.h"
 
 /*
  * The device
  */
 
-static void attr_path(const struct worker *w, const char *attr, char *path)
+/* An attribute of the device is "@shared", one of the driver "add". */
+void put_attr(struct worker *w, const char *attr, const char *text)
 {
-	if (attr[0] == '@')
-		snprintf(path, 128, ROOT "%s/%s", w->name, attr + 1);
-	else
-		snprintf(path, 128, ROOT "%s", attr);
+	bool own = attr[0] == '@';
+	int rc;
+
+	trace("%s > %s", text, attr);
+	rc = settle(own ? w->name : NULL, attr + own, text);
+
+	if (rc)
+		bad("%s to %s: %s", text, attr, strerror(rc));
 }
 
-/* Who only looked at the block device is gone in a moment. */
-void store(struct worker *w, const char *attr, const char *text)
+static void attr_refused(const struct worker *w, const char *attr,
+			 const char *text, int error)
 {
-	char path[128];
-	int i;
+	bool own = attr[0] == '@';
+	int rc;
 
-	attr_path(w, attr, path);
-	trace("%s > %s", text, path);
-	for (i = 0; i < TRIES; i++) {
-		if (!put_string(path, text))
-			return;
-		if (errno != EBUSY)
-			break;
-		usleep(10000);
-	}
-	bad("%s to %s", text, path);
-}
-
-static void refused(const struct worker *w, const char *attr, const char *text,
-		    int error)
-{
-	char path[128];
-
-	attr_path(w, attr, path);
-	if (!put_string(path, text))
-		bad("%s to %s succeeded", text, path);
-	if (errno != error)
-		bad("%s to %s gives another error than %s", text, path,
-		    strerror(error));
+	rc = own ? store_of(w->name, attr + 1, text) : store(attr, text);
+	if (rc != error)
+		bad("%s to %s does not give: %s", text, attr, strerror(error));
 }
 
 void attr_is(struct worker *w, const char *attr, const char *want)
 {
-	char path[128], text[64];
-	int i;
+	char text[64];
+	int i, rc;
 
-	attr_path(w, attr, path);
 	for (i = 0; i < TRIES; i++) {
-		if (get_string(path, text, sizeof(text)))
-			bad("%s", path);
+		rc = show_of(w->name, attr + 1, text, sizeof(text));
+		if (rc)
+			bad("%s: %s", attr, strerror(rc));
 		if (!strcmp(text, want))
 			return;
 		usleep(10000);
 	}
-	bad("%s is %s, not %s", path, text, want);
+	bad("%s is %s, not %s", attr, text, want);
 }
 
 static void find_device(struct worker *w)
 {
-	char path[128], *name, text[64];
-	int i;
-
-	for (i = 0; i < TRIES; i++) {
-		for (int minor = 0; minor < 64; minor++) {
-			snprintf(path, sizeof(path),
-				 ROOT "%s/block/dcssblk%d/dev", w->name, minor);
-			if (get_string(path, text, sizeof(text)))
-				continue;
-			snprintf(w->dev, sizeof(w->dev), "/dev/dcssblk%d",
-				 minor);
-			name = w->dev;
-			if (!access(name, F_OK))
-				return;
-		}
-		usleep(10000);
-	}
-	bad("no block device of %s", w->name);
+	if (node_of(w->name, w->dev, sizeof(w->dev)))
+		bad("no block device of %s", w->name);
 }
 
 /* What begins as zeroes gets a file system. */
@@ -125,20 +95,20 @@ static void reloaded(struct worker *w)
 
 void do_add(struct worker *w)
 {
-	store(w, "add", w->segments);
+	put_attr(w, "add", w->segments);
 	find_device(w);
 	attr_is(w, "@shared", "1");
 	attr_is(w, "@save", "0");
 	reloaded(w);
 	if (w->toggle)
-		store(w, "@shared", "0");
+		put_attr(w, "@shared", "0");
 }
 
 void do_remove(struct worker *w)
 {
-	store(w, "remove", w->name);
+	put_attr(w, "remove", w->name);
 	if (one_in(4))
-		refused(w, "remove", w->name, ENODEV);
+		attr_refused(w, "remove", w->name, ENODEV);
 }
 
 static int try_mount(struct worker *w, const char *options, int flags)
@@ -209,10 +179,10 @@ static void op_no_dax(struct worker *w)
 static bool request_save(struct worker *w, bool idle)
 {
 	if (w->volatile_) {
-		refused(w, "@save", "1", EOPNOTSUPP);
+		attr_refused(w, "@save", "1", EOPNOTSUPP);
 		return false;
 	}
-	store(w, "@save", "1");
+	put_attr(w, "@save", "1");
 	attr_is(w, "@save", idle ? "0" : "1");
 	return true;
 }
@@ -224,7 +194,7 @@ static void op_save_pending(struct worker *w)
 	if (one_in(2))
 		op_map_shared(w);
 	if (saved && w->saved_once && one_in(4)) {
-		store(w, "@save", "0");
+		put_attr(w, "@save", "0");
 		attr_is(w, "@save", "0");
 		return;
 	}
@@ -249,7 +219,7 @@ static void op_shared(struct worker *w)
 {
 	do_unmount(w);
 	if (w->toggle) {
-		store(w, "@shared", "1");
+		put_attr(w, "@shared", "1");
 		reloaded(w);
 		do_mount(w, "dax", MS_RDONLY);
 		check_files(w, 0);
@@ -257,7 +227,7 @@ static void op_shared(struct worker *w)
 		if (!try_mount(w, "dax", 0) || errno != EACCES)
 			bad("mount of a shared, read-only segment for writing");
 	} else if (one_in(2)) {
-		store(w, "@shared", "0");
+		put_attr(w, "@shared", "0");
 		attr_is(w, "@shared", "0");
 		reloaded(w);
 		if (one_in(2)) {
@@ -267,16 +237,16 @@ static void op_shared(struct worker *w)
 			op_write(w);
 			do_unmount(w);
 			if (!w->volatile_ && one_in(2)) {
-				store(w, "@save", "1");
+				put_attr(w, "@save", "1");
 				attr_is(w, "@save", "0");
 				now_saved(w);
 			}
 		}
-		store(w, "@shared", "1");
+		put_attr(w, "@shared", "1");
 		reloaded(w);
 	}
 	if (w->toggle) {
-		store(w, "@shared", "0");
+		put_attr(w, "@shared", "0");
 		reloaded(w);
 	}
 	mount_dax(w);
@@ -288,7 +258,7 @@ static void op_again(struct worker *w)
 	do_remove(w);
 	do_add(w);
 	if (one_in(4))
-		refused(w, "add", w->name, EEXIST);
+		attr_refused(w, "add", w->name, EEXIST);
 	mount_dax(w);
 }
 
@@ -305,9 +275,9 @@ static void op_lazy(struct worker *w)
 	if (umount2(w->mnt, MNT_DETACH))
 		bad("umount -l");
 	w->mounted = false;
-	refused(w, "remove", w->name, EBUSY);
+	attr_refused(w, "remove", w->name, EBUSY);
 	if (one_in(2))
-		refused(w, "@shared", "0", EBUSY);
+		attr_refused(w, "@shared", "0", EBUSY);
 	scribble(v.want, v.used);
 	memcpy(v.map, v.want, v.used);
 	if (one_in(2))
@@ -341,9 +311,9 @@ static void op_held(struct worker *w)
 	if (umount2(w->mnt, MNT_DETACH))
 		bad("umount -l");
 	w->mounted = false;
-	refused(w, "remove", w->name, EBUSY);
+	attr_refused(w, "remove", w->name, EBUSY);
 	if (one_in(2))
-		refused(w, "@shared", w->toggle ? "1" : "0", EBUSY);
+		attr_refused(w, "@shared", w->toggle ? "1" : "0", EBUSY);
 	if (before)
 		mount_dax(w);
 	pipe_is(w, fds, v.want, v.used, "page held over an unmount");
@@ -487,12 +457,11 @@ void cross(struct worker *w)
 
 static void look(struct worker *d, const char *attr)
 {
-	char path[128], text[256];
+	char text[256];
+	int rc = show_of(d->name, attr + 1, text, sizeof(text));
 
-	attr_path(d, attr, path);
-	if (get_string(path, text, sizeof(text)) && errno != ENOENT &&
-	    errno != ENODEV)
-		bad("read of %s", path);
+	if (rc && rc != ENOENT && rc != ENODEV)
+		bad("read of %s: %s", attr, strerror(rc));
 }
 
 /* As a daemon does that looks at each new block device. */
@@ -517,14 +486,14 @@ static void probe_refused(struct worker *d)
 {
 	switch (shm->part[d->id].state) {
 	case MOUNTED:
-		refused(d, "add", d->segments, EEXIST);
-		refused(d, "remove", d->name, EBUSY);
-		refused(d, "@shared", one_in(2) ? "0" : "1", EBUSY);
-		refused(d, "@save", "2", EINVAL);
+		attr_refused(d, "add", d->segments, EEXIST);
+		attr_refused(d, "remove", d->name, EBUSY);
+		attr_refused(d, "@shared", one_in(2) ? "0" : "1", EBUSY);
+		attr_refused(d, "@save", "2", EINVAL);
 		break;
 	case ABSENT:
-		refused(d, "remove", d->name, ENODEV);
-		refused(d, "@shared", "0", ENOENT);
+		attr_refused(d, "remove", d->name, ENODEV);
+		attr_refused(d, "@shared", "0", ENOENT);
 		break;
 	}
 }
@@ -550,7 +519,7 @@ void probe(struct worker *w)
 	}
 	if (one_in(8)) {
 		begin_step("add nothing");
-		refused(w, "add", "NOSUCH", ENOENT);
+		attr_refused(w, "add", "NOSUCH", ENOENT);
 	}
 	shm->part[PROBE].rounds++;
 }

@@ -9,7 +9,7 @@
 
 #include "../../../kselftest.h"
 #include "dcss.h"
-#include "soak.h"
+#include "soak_files.h"
 
 /*
  * Operations on files

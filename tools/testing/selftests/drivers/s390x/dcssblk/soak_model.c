@@ -7,7 +7,7 @@
 
 #include "../../../kselftest.h"
 #include "dcss.h"
-#include "soak.h"
+#include "soak_model.h"
 
 /*
  * The model of a device's files

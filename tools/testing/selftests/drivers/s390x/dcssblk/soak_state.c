@@ -3,8 +3,9 @@
 #include <sys/mount.h>
 
 #include "../../../kselftest.h"
+#include "admin.h"
 #include "dcss.h"
-#include "soak.h"
+#include "soak_state.h"
 
 /* What the kernel maps outside of vmalloc, stacks and modules. */
 static char *page_tables(void)

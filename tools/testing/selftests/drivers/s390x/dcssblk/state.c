@@ -159,20 +159,6 @@ int device_as_before(const struct dcss_device *dev, enum where where)
 	return device_is(dev, where) == KSFT_PASS ? rc : KSFT_FAIL;
 }
 
-/* Somebody who looks at a new device lets it go in a moment. */
-static int remove_now(const struct dcss_device *dev)
-{
-	int tries, rc;
-
-	for (tries = 0; tries < 240; tries++) {
-		rc = store("remove", dev->segment[0]);
-		if (rc != EBUSY)
-			break;
-		sleep(1);
-	}
-	return rc;
-}
-
 /* Nothing fails on the way. Reports what does. */
 int device_go(const struct dcss_device *dev, enum where where)
 {
@@ -183,7 +169,7 @@ int device_go(const struct dcss_device *dev, enum where where)
 	snprintf(path, sizeof(path), ROOT "%s", dev->segment[0]);
 	there = !access(path, F_OK);
 	if (where == ABSENT) {
-		rc = there ? remove_now(dev) : 0;
+		rc = there ? settle(NULL, "remove", dev->segment[0]) : 0;
 	} else {
 		rc = there ? 0 : store("add", dev->list);
 		if (!rc)
@@ -220,38 +206,6 @@ bool device_has_dax(const struct dcss_device *dev)
 
 	return show_of(dev->segment[0], "dax", text, sizeof(text)) ||
 	       !strcmp(text, "on");
-}
-
-static int log_fd = -1;
-
-/* From here on log_count() counts. */
-void log_begin(void)
-{
-	if (log_fd < 0)
-		log_fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
-	lseek(log_fd, 0, SEEK_END);
-}
-
-/* Lines with @word and @other, and with @third, since log_begin(). */
-void log_count(const char *word, const char *other, const char *third,
-	       unsigned int *both, unsigned int *last)
-{
-	char record[4096];
-	ssize_t n;
-
-	*both = 0;
-	*last = 0;
-	while ((n = read(log_fd, record, sizeof(record) - 1)) > 0 ||
-	       (n < 0 && errno == EPIPE)) {
-		char *text;
-
-		record[n < 0 ? 0 : n] = '\0';
-		text = strchr(record, ';');
-		if (!text)
-			continue;
-		*both += strstr(text, word) && strstr(text, other);
-		*last += third && strstr(text, third);
-	}
 }
 
 static int read_mapped(const struct dcss_device *dev)
@@ -292,16 +246,22 @@ static int read_mounted(const struct dcss_device *dev, const char *options)
  */
 static int refuses_dax(const struct dcss_device *dev)
 {
-	unsigned int found, none;
+	static struct klog_lines lines;
+	struct klog log = { };
 	int rc = KSFT_PASS;
+	bool found = false;
+	unsigned int i;
 
-	log_begin();
+	klog_mark(&log);
 	if (!mount(dev->block, dev->mountpoint, dev->fstype, MS_RDONLY,
 		   "dax")) {
 		rc = read_mapped(dev);
 		umount(dev->mountpoint);
 	}
-	log_count("DAX", "", NULL, &found, &none);
+	klog_get(&log, "", &lines);
+	for (i = 0; i < lines.nr && i < KLOG_MAX; i++)
+		found |= !!strstr(lines.line[i], "DAX");
+	klog_end(&log);
 	if (!found)
 		rc = wrong("%s: nothing in the log about DAX", dev->block);
 	return rc;

@@ -49,8 +49,4 @@ int device_reads(const struct dcss_device *dev);
 int device_works(const struct dcss_device *dev);
 bool device_has_dax(const struct dcss_device *dev);
 
-void log_begin(void);
-void log_count(const char *word, const char *other, const char *third,
-	       unsigned int *both, unsigned int *last);
-
 #endif

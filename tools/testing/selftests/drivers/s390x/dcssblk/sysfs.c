@@ -16,7 +16,6 @@
  * what there is, and with each device; never more than one.
  */
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdbool.h>
 #include <sys/stat.h>
 
@@ -25,7 +24,9 @@
 #include "dcss.h"
 
 static const char *segment, *pair, *apart, *overlap, *storage;
+static const char *chain_arg;
 static char *chain, *chain_second;
+static struct klog news;
 
 /* %s stands for SEGMENT, and the second one for the other segment. */
 struct input {
@@ -136,23 +137,13 @@ static void compose(char *buf, size_t len, const struct input *in)
 	}
 }
 
-static bool log_clean(void)
-{
-	char line[256];
-
-	if (!log_bad(line, sizeof(line)))
-		return true;
-	wrong("kernel log: %s", line);
-	return false;
-}
-
-static bool news_bad(const struct news *news)
+static bool news_bad(const struct klog_lines *lines)
 {
 	unsigned int i;
 
-	for (i = 0; i < news->nr && i < NEWS_MAX; i++)
-		wrong("log: %s", news->line[i]);
-	wrong("%u lines in the log", news->nr);
+	for (i = 0; i < lines->nr && i < KLOG_MAX; i++)
+		wrong("log: %s", lines->line[i]);
+	wrong("%u lines in the log", lines->nr);
 	return false;
 }
 
@@ -170,31 +161,30 @@ static bool needs_line(const struct input *in, int rc)
 static bool log_says(const struct input *in, const char *text, int rc)
 {
 	unsigned int nr = rc == EINVAL && strstr(in->text, "s:%s") ? 2 : 1;
-	static struct news news;
+	static struct klog_lines lines;
 	char name[16];
 	bool good;
 
-	news_get(&news, "dcssblk: ");
+	klog_get(&news, "dcssblk: ", &lines);
 	snprintf(name, sizeof(name), "%.*s", (int)strcspn(text, ":\n"), text);
-	good = news.nr == nr && strcasestr(news.line[nr - 1], name);
+	good = lines.nr == nr && strcasestr(lines.line[nr - 1], name);
 	if (!rc && !strcmp(in->attr, "add"))
-		good = good && strstr(news.line[0], "Loaded ") &&
-		       strstr(news.line[0], ", DAX is on");
-	if (good || (!news.nr && !needs_line(in, rc)))
+		good = good && strstr(lines.line[0], "Loaded ") &&
+		       strstr(lines.line[0], ", DAX is on");
+	if (good || (!lines.nr && !needs_line(in, rc)))
 		return true;
-	return news_bad(&news);
+	return news_bad(&lines);
 }
 
 /* Only what succeeds may change what is loaded. */
-static void try_text(const struct input *in, const char *text, size_t len)
+static int try_text(const struct input *in, const char *text, size_t len)
 {
 	char *before, *after;
 	bool same, good;
 	int rc;
 
 	before = read_whole("/proc/iomem");
-	log_mark();
-	news_mark();
+	klog_mark(&news);
 	rc = store_in(in, text, len);
 	after = read_whole("/proc/iomem");
 	same = !strcmp(before, after);
@@ -203,76 +193,86 @@ static void try_text(const struct input *in, const char *text, size_t len)
 		      in->error ? strerror(in->error) : "success");
 	if (in->error && !same)
 		wrong("/proc/iomem has changed");
-	good = log_says(in, text, rc) && log_clean();
-	ksft_test_result(good && rc == in->error && (same || !in->error),
-			 "%s\n", in->what);
+	good = log_says(in, text, rc);
 	free(before);
 	free(after);
+	return good && rc == in->error && (same || !in->error) ? KSFT_PASS :
+								 KSFT_FAIL;
 }
 
-static void try_one(const struct input *in)
+static int try_one(struct area *a)
 {
+	const struct input *in = a->arg;
 	char text[256];
 
-	if (in->other && !*in->other) {
-		ksft_test_result_skip("%s: no such segment given\n", in->what);
-		return;
-	}
+	if (in->other && !*in->other)
+		return skip("no such segment given");
 	compose(text, sizeof(text), in);
-	try_text(in, text, strlen(text));
+	return try_text(in, text, strlen(text));
 }
 
 /* What is too long for the module parameter is none for this. */
-static void try_long(void)
+static int try_unknown(struct area *a)
 {
-	static const struct input unknown = {
-		"add 50 unknown names", "add", "", ENOENT, NULL
-	}, good = {
-		"add 50 names, only the first one is known", "add", "", ENOENT,
-		NULL
-	};
+	static const struct input in = { NULL, "add", "", ENOENT, NULL };
 	char text[512];
 	int i, n = 0;
 
+	(void)a;
 	for (i = 0; i < 50; i++)
 		n += snprintf(text + n, sizeof(text) - n, "%sNOSUCH%02d",
 			      i ? ":" : "", i);
-	try_text(&unknown, text, n);
+	return try_text(&in, text, n);
+}
+
+static int try_known(struct area *a)
+{
+	static const struct input in = { NULL, "add", "", ENOENT, NULL };
+	char text[512];
+	int i, n;
+
+	(void)a;
 	n = snprintf(text, sizeof(text), "%s", segment);
 	for (i = 1; i < 50; i++)
 		n += snprintf(text + n, sizeof(text) - n, ":NOSUCH%02d", i);
-	try_text(&good, text, n);
+	return try_text(&in, text, n);
 }
 
 /* As a newline does, a NUL byte ends what counts. */
-static void try_nul(void)
+static int try_nul(struct area *a)
 {
-	static const struct input only = {
-		"add a NUL byte", "add", "", EINVAL, NULL
-	}, colon = {
-		"add a NUL byte after a colon", "add", "", EINVAL, NULL
-	}, name = {
-		"add with a NUL byte after the name", "add", "", 0, NULL
-	}, remove = {
-		"remove with a NUL byte after the name", "remove", "", 0, NULL
-	};
-	char text[32];
-	size_t len = strlen(segment);
+	static const struct input in = { NULL, "add", "", EINVAL, NULL };
 
-	try_text(&only, "", 1);
+	(void)a;
+	return try_text(&in, "", 1);
+}
+
+static int try_colon_nul(struct area *a)
+{
+	static const struct input in = { NULL, "add", "", EINVAL, NULL };
+	char text[32];
+
+	(void)a;
 	snprintf(text, sizeof(text), "%s:", segment);
-	try_text(&colon, text, len + 2);
+	return try_text(&in, text, strlen(segment) + 2);
+}
+
+static int try_name_nul(struct area *a)
+{
+	struct input in = { NULL, a->arg, "", 0, NULL };
+	char text[32];
+
 	memset(text, 'X', sizeof(text));
-	memcpy(text, segment, len + 1);
-	try_text(&name, text, sizeof(text));
-	try_text(&remove, text, sizeof(text));
+	memcpy(text, segment, strlen(segment) + 1);
+	return try_text(&in, text, sizeof(text));
 }
 
 /* Whatever it says: nothing may break, nothing may be left. */
-static void try_large(const struct input *in)
+static int try_large(struct area *a)
 {
 	char name[16], *text = malloc(65536), *before, *after;
-	struct news *news = malloc(sizeof(*news));
+	struct klog_lines *lines = malloc(sizeof(*lines));
+	const struct input *in = a->arg;
 	size_t i, n;
 	int rc;
 
@@ -281,156 +281,201 @@ static void try_large(const struct input *in)
 	for (i = 0; i < 65536; i++)
 		text[i] = name[i % n];
 	before = read_whole("/proc/iomem");
-	log_mark();
-	news_mark();
+	klog_mark(&news);
 	rc = store_in(in, text, 65536);
 	after = read_whole("/proc/iomem");
-	news_get(news, "dcssblk: ");
+	klog_get(&news, "dcssblk: ", lines);
 	if (!rc)
-		wrong("success");
-	if (news->nr > 1)
-		news_bad(news);
-	ksft_test_result(rc && (!in->error || rc == in->error) &&
-			 news->nr <= 1 && !strcmp(before, after) &&
-			 log_clean(), "%s: %s\n", in->what, strerror(rc));
+		return wrong("success");
+	if (in->error && rc != in->error)
+		return wrong("%s", strerror(rc));
+	if (lines->nr > 1 && !news_bad(lines))
+		return KSFT_FAIL;
+	if (strcmp(before, after))
+		return wrong("/proc/iomem has changed");
 	free(text);
-	free(news);
+	free(lines);
 	free(before);
 	free(after);
+	return KSFT_PASS;
 }
 
 /* A store of no bytes does not reach the driver. */
-static void try_empty(const char *attr)
+static int try_empty(struct area *a)
 {
-	char *before = read_whole("/proc/iomem");
-	int rc = store(attr, "");
+	char *before = read_whole("/proc/iomem"), *after;
+	int rc = store(a->arg, "");
 
-	ksft_test_result(!rc && !strcmp(before, read_whole("/proc/iomem")),
-			 "%s nothing\n", attr);
+	after = read_whole("/proc/iomem");
+	if (rc)
+		return wrong("%s", strerror(rc));
+	return strcmp(before, after) ? wrong("/proc/iomem has changed") :
+				       KSFT_PASS;
 }
 
-static bool has_mode(const char *attr, mode_t mode)
+static int has_mode(const char *attr, mode_t mode)
 {
 	char path[128];
 	struct stat st;
 
 	snprintf(path, sizeof(path), ROOT "%s/%s", chain, attr);
-	if (stat(path, &st) || (st.st_mode & 07777) != mode)
-		wrong("%s has mode %o", attr, st.st_mode & 07777);
-	return (st.st_mode & 07777) == mode;
+	if (stat(path, &st))
+		return fails("%s", path);
+	if ((st.st_mode & 07777) != mode)
+		return wrong("%s has mode %o", attr, st.st_mode & 07777);
+	return KSFT_PASS;
 }
 
-static bool seglist_is(const char *want)
+static int modes(struct area *a)
 {
-	char path[128], *text;
-	bool same;
+	(void)a;
+	return has_mode("dax", 0444) || has_mode("seglist", 0400) ||
+	       has_mode("shared", 0600) || has_mode("save", 0600) ?
+	       KSFT_FAIL : KSFT_PASS;
+}
 
+static int seglist(struct area *a)
+{
+	char path[128], want[32], *text;
+	int rc = KSFT_PASS;
+
+	(void)a;
+	snprintf(want, sizeof(want), "%.8s\n%.8s\n", chain, chain_second);
 	snprintf(path, sizeof(path), ROOT "%s/seglist", chain);
 	text = read_whole(path);
-	same = !strcmp(text, want);
-	if (!same)
-		wrong("seglist is %s", text);
+	if (strcmp(text, want))
+		rc = wrong("seglist is %s", text);
 	free(text);
-	return same;
+	return rc;
 }
 
-/* Lines that try_chain() prints. */
-#define CHAIN_TESTS	11
+static int chain_dax(struct area *a)
+{
+	(void)a;
+	return dax_is(chain, "on");
+}
+
+static int dax_write(struct area *a)
+{
+	char text[64];
+	int rc;
+
+	(void)a;
+	snprintf(text, sizeof(text), "%.8s/dax", chain);
+	rc = store(text, "off");
+	return rc == EACCES ? KSFT_PASS : wrong("%s", strerror(rc));
+}
 
 /* A device of two segments: each belongs to it, and one is its name. */
-static void try_chain(void)
-{
-	static struct input steps[] = {
-		{ "add a chain", "add", "", 0, NULL },
-		{ "add the name of a chain", "add", "", EEXIST, NULL },
-		{ "add a part of a chain", "add", "", EEXIST, NULL },
-		{ "add a chain the other way round", "add", "", EEXIST, NULL },
-		{ "remove a part of a chain", "remove", "", ENODEV, NULL },
-		{ "remove a chain as it was added", "remove", "", 0, NULL },
-		{ "remove a chain", "remove", "", 0, NULL },
-	};
-	char both[32], turned[32], want[32], text[64];
-	const char *const texts[] = {
-		both, chain, chain_second, turned, chain_second, both, chain,
-	};
-	size_t i;
+enum chain_text { BOTH, FIRST, SECOND, TURNED };
 
-	snprintf(both, sizeof(both), "%.8s:%.8s", chain, chain_second);
-	snprintf(turned, sizeof(turned), "%.8s:%.8s", chain_second, chain);
-	snprintf(want, sizeof(want), "%.8s\n%.8s\n", chain, chain_second);
-	steps[5].error = strlen(both) > 8 ? ENAMETOOLONG : ENODEV;
-	for (i = 0; i < ARRAY_SIZE(steps); i++) {
-		try_text(&steps[i], texts[i], strlen(texts[i]));
-		if (i)
-			continue;
-		ksft_test_result(seglist_is(want), "seglist of a chain\n");
-		ksft_test_result(dax_is(chain, "on") == KSFT_PASS,
-				 "dax of a chain\n");
-		ksft_test_result(has_mode("dax", 0444) &&
-				 has_mode("seglist", 0400) &&
-				 has_mode("shared", 0600) &&
-				 has_mode("save", 0600), "modes\n");
-		snprintf(text, sizeof(text), "%.8s/dax", chain);
-		ksft_test_result(store(text, "off") == EACCES,
-				 "dax cannot be written to\n");
+struct link {
+	const char *attr;
+	enum chain_text text;
+	int error;
+};
+
+static int try_link(struct area *a)
+{
+	const struct link *l = a->arg;
+	struct input in = { NULL, l->attr, "", l->error, NULL };
+	char text[32];
+
+	switch (l->text) {
+	case BOTH:
+		snprintf(text, sizeof(text), "%.8s:%.8s", chain, chain_second);
+		break;
+	case TURNED:
+		snprintf(text, sizeof(text), "%.8s:%.8s", chain_second, chain);
+		break;
+	default:
+		snprintf(text, sizeof(text), "%.8s",
+			 l->text == FIRST ? chain : chain_second);
 	}
+	if (in.error == ENAMETOOLONG && strlen(text) <= 8)
+		in.error = ENODEV;
+	return try_text(&in, text, strlen(text));
 }
 
-static void parse(int argc, char **argv)
-{
-	static const struct option options[] = {
-		{ "pair",	required_argument, NULL, 'p' },
-		{ "apart",	required_argument, NULL, 'a' },
-		{ "overlap",	required_argument, NULL, 'o' },
-		{ "storage",	required_argument, NULL, 's' },
-		{ "chain",	required_argument, NULL, 'c' },
-		{ }
-	};
-	int c;
+#define STEP	(IN_PLACE | AFTER)
+#define LINK(...)	(&(const struct link){ __VA_ARGS__ })
 
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c == 'p')
-			pair = optarg;
-		else if (c == 'a')
-			apart = optarg;
-		else if (c == 'o')
-			overlap = optarg;
-		else if (c == 's')
-			storage = optarg;
-		else if (c == 'c')
-			chain = optarg;
-		else
-			exit(KSFT_FAIL);
+static const struct dcss_case more_cases[] = {
+	{ "add 50 unknown names", try_unknown, 0, IN_PLACE },
+	{ "add 50 names, only the first one is known", try_known, 0, IN_PLACE },
+	{ "add a NUL byte", try_nul, 0, IN_PLACE },
+	{ "add a NUL byte after a colon", try_colon_nul, 0, IN_PLACE },
+	{ "add with a NUL byte after the name", try_name_nul, 0, IN_PLACE,
+	  "add" },
+	{ "remove with a NUL byte after the name", try_name_nul, 0, STEP,
+	  "remove" },
+};
+
+static const struct dcss_case chain_cases[] = {
+	{ "add a chain", try_link, 0, IN_PLACE, LINK("add", BOTH, 0) },
+	{ "seglist of a chain", seglist, 0, STEP },
+	{ "dax of a chain", chain_dax, 0, STEP },
+	{ "modes", modes, 0, STEP },
+	{ "dax cannot be written to", dax_write, 0, STEP },
+	{ "add the name of a chain", try_link, 0, STEP,
+	  LINK("add", FIRST, EEXIST) },
+	{ "add a part of a chain", try_link, 0, STEP,
+	  LINK("add", SECOND, EEXIST) },
+	{ "add a chain the other way round", try_link, 0, STEP,
+	  LINK("add", TURNED, EEXIST) },
+	{ "remove a part of a chain", try_link, 0, STEP,
+	  LINK("remove", SECOND, ENODEV) },
+	{ "remove a chain as it was added", try_link, 0, STEP,
+	  LINK("remove", BOTH, ENAMETOOLONG) },
+	{ "remove a chain", try_link, 0, STEP, LINK("remove", FIRST, 0) },
+};
+
+static void add_cases(void)
+{
+	static const char *const attrs[] = { "add", "remove" };
+	struct dcss_case c = { "", try_empty, 0, IN_PLACE };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(attrs); i++) {
+		c.arg = attrs[i];
+		dcss_case(&c, "%s nothing", attrs[i]);
 	}
-	if (optind == argc)
-		ksft_exit_skip("no segment given, see dcssblk.sh\n");
-	segment = argv[optind];
-	if (!chain)
-		return;
-	chain_second = strchr(chain, ':');
-	if (!chain_second)
-		exit(KSFT_FAIL);
-	*chain_second++ = '\0';
+	/* One finds what the one before it has left. */
+	for (i = 0; i < ARRAY_SIZE(inputs); i++) {
+		c = (struct dcss_case){ "", try_one, 0, i ? STEP : IN_PLACE,
+					&inputs[i] };
+		dcss_case(&c, "%s", inputs[i].what);
+	}
+	for (i = 0; i < ARRAY_SIZE(large); i++) {
+		c = (struct dcss_case){ "", try_large, 0, IN_PLACE, &large[i] };
+		dcss_case(&c, "%s", large[i].what);
+	}
+	dcss_cases(more_cases, ARRAY_SIZE(more_cases));
+	if (chain)
+		dcss_cases(chain_cases, ARRAY_SIZE(chain_cases));
 }
 
 int main(int argc, char **argv)
 {
-	size_t i;
+	static const struct dcss_option options[] = {
+		{ "pair", "SEG", "next to SEGMENT, of another type", &pair },
+		{ "apart", "SEG", "not next to it", &apart },
+		{ "overlap", "SEG", "in a megabyte of it", &overlap },
+		{ "storage", "SEG", "where guest storage is", &storage },
+		{ "chain", "SEG:SEG", "that make one device", &chain_arg },
+		{ }
+	};
 
-	parse(argc, argv);
-	ksft_print_header();
+	dcss_parse(argc, argv, "SEGMENT", options);
+	segment = opt.word[0];
 	need_driver();
-	ksft_set_plan(ARRAY_SIZE(inputs) + ARRAY_SIZE(large) + 2 + 2 + 4 +
-		      (chain ? CHAIN_TESTS : 0));
-	try_empty("add");
-	try_empty("remove");
-	for (i = 0; i < ARRAY_SIZE(inputs); i++)
-		try_one(&inputs[i]);
-	for (i = 0; i < ARRAY_SIZE(large); i++)
-		try_large(&large[i]);
-	try_long();
-	try_nul();
-	if (chain)
-		try_chain();
-	ksft_finished();
+	if (chain_arg) {
+		chain = strdup(chain_arg);
+		chain_second = strchr(chain, ':');
+		if (!chain_second)
+			ksft_exit_fail_msg("--chain: two names are needed\n");
+		*chain_second++ = '\0';
+	}
+	add_cases();
+	dcss_run();
 }

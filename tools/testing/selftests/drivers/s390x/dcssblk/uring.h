@@ -4,6 +4,7 @@
 #define DCSS_URING_H
 
 #include <linux/io_uring.h>
+#include <stdint.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>

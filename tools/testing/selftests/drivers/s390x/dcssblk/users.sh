@@ -18,10 +18,7 @@ set -u
 
 . "$(dirname "$0")/lib.sh"
 
-if [ $# != 3 ]; then
-	echo "1..0 # SKIP usage: $0 FSTYPE FIRST:...:LAST MOUNTPOINT"
-	exit 4
-fi
+[ $# = 3 ] || skip_all "usage: $0 FSTYPE FIRST:...:LAST MOUNTPOINT"
 fstype=$1
 list=$2
 mnt=$3
@@ -29,10 +26,7 @@ first=${list%%:*}
 last=${list##*:}
 attr=$root/$first
 module=$(find "/lib/modules/$(uname -r)" -name dcss_user.ko | head -n 1)
-if [ -z "$module" ]; then
-	echo "1..0 # SKIP there is no dcss_user.ko for this kernel"
-	exit 4
-fi
+[ -n "$module" ] || skip_all "there is no dcss_user.ko for this kernel"
 
 # Status 0 if a command fails, and for this reason.
 refused()	# refused REASON COMMAND...
@@ -46,17 +40,11 @@ refused()	# refused REASON COMMAND...
 
 no_dax()	# ext2 mounts the file system all the same, and says so
 {
-	mount -t "$fstype" -o ro,dax "$(device)" "$mnt" 2>/dev/null || return 0
-	! grep -q "^$(device) .*[, ]dax" /proc/mounts
+	mount -t "$fstype" -o ro,dax "$(node_of "$first")" "$mnt" 2>/dev/null || return 0
+	! grep -q "^$(node_of "$first") .*[, ]dax" /proc/mounts
 	status=$?
 	umount "$mnt"
 	return $status
-}
-
-store()		# store TEXT ATTRIBUTE, in a shell of its own for its message
-{
-	# shellcheck disable=SC2016 # expanded there
-	sh -c 'echo "$1" >"$2"' sh "$1" "$2"
 }
 
 loaded()	# loaded NAME: at CP, as far as the kernel knows
@@ -73,23 +61,16 @@ rest()
 		printf '0x%x\n' $((0x$end + 1))
 }
 
-device()
-{
-	for d in "$attr"/block/*; do
-		echo "/dev/${d##*/}"
-	done
-}
-
 data()		# data [OPTION]: a checksum of the file
 {
-	mount -t "$fstype" -o "ro${1:+,$1}" "$(device)" "$mnt" || return
+	mount -t "$fstype" -o "ro${1:+,$1}" "$(node_of "$first")" "$mnt" || return
 	md5sum <"$mnt/data"
 	umount "$mnt"
 }
 
 tmp=$(mktemp)
 trap 'rm -f "$tmp"' EXIT
-[ -n "${KSFT_TAP_LEVEL-}" ] || echo "TAP version 13"
+begin_tap
 iomem=$(cat /proc/iomem)
 mark
 
@@ -148,6 +129,4 @@ complaints >"$tmp"
 sed 's/^/# /' "$tmp"
 ! [ -s "$tmp" ]
 result $? "kernel log"
-echo "1..$tests"
-echo "# users: $((tests - failed)) passed, $failed failed"
-[ $failed = 0 ]
+end_tap users

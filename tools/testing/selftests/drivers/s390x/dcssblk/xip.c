@@ -211,21 +211,20 @@ static int dynamic_not_cached(struct area *a)
 
 static const struct dcss_case cases[] = {
 	/* The fault handler for an executable mapping, the copy for data. */
-	{ "static program", run_static, 0, 0, NO_MAPPING },
-	{ "program with a shared library", run_dynamic, 0, 0, NO_MAPPING },
+	{ "static program", run_static, 0, NO_MAPPING },
+	{ "program with a shared library", run_dynamic, 0, NO_MAPPING },
 	/* A file system that silently uses the page cache instead. */
-	{ "static program is the segment's pages", static_in_segment, 0, 0,
+	{ "static program is the segment's pages", static_in_segment, 0,
 	  NO_MAPPING },
-	{ "shared library is the segment's pages", dynamic_in_segment, 0, 0,
+	{ "shared library is the segment's pages", dynamic_in_segment, 0,
 	  NO_MAPPING },
-	{ "static program is not cached", static_not_cached, 0, 0,
-	  NO_MAPPING },
-	{ "shared library is not cached", dynamic_not_cached, 0, 0,
-	  NO_MAPPING },
+	{ "static program is not cached", static_not_cached, 0, NO_MAPPING },
+	{ "shared library is not cached", dynamic_not_cached, 0, NO_MAPPING },
 };
 
 int main(int argc, char **argv)
 {
-	dcss_parse(argc, argv);
-	dcss_run(cases, ARRAY_SIZE(cases));
+	dcss_parse(argc, argv, "DIRECTORY", NULL);
+	dcss_cases(cases, ARRAY_SIZE(cases));
+	dcss_run();
 }

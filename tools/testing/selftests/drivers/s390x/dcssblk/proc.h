@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the kernel shows of itself, in /proc and elsewhere. */
+#ifndef DCSS_PROC_H
+#define DCSS_PROC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+int put_string(const char *path, const char *text);
+int get_string(const char *path, char *text, size_t len);
+char *read_whole(const char *path);
+int iomem_range(const char *segment, unsigned long long *first,
+		unsigned long long *last);
+long meminfo_kb(const char *field);
+long free_kb(void);
+char *kernel_counts(bool identity);
+int counts_as_before(const char *was, bool identity);
+bool kernel_has_kasan(void);
+char *vmalloc_lines(void);
+int same_text(const char *what, const char *is, const char *was);
+int task_state(pid_t tid);
+
+#endif
