@@ -32,6 +32,7 @@ export KBUILD_BUILD_TIMESTAMP := 1970-01-01
 export KBUILD_BUILD_USER := zvm
 export KBUILD_BUILD_HOST := zvm
 export ZVM_BUILD := $(O)/zvm
+export SELFTESTS := $(O)/selftests
 export PATH := $(PATH):/usr/sbin:/sbin
 
 # The new files of the series, at the path they have in the kernel.
@@ -81,7 +82,7 @@ series: ## mails for the list at build/BASE/mail, signed off by git's identity
 	@scripts/series mail $(BASE) $(B)/git $(B)/mail
 
 clean: ## remove what was built, keep what was fetched
-	rm -rf $(addprefix $(O)/*/,stock patched debug linux selftests check mail) $(O)/default $(O)/log
+	rm -rf $(addprefix $(O)/*/,stock patched debug linux check mail) $(O)/selftests* $(O)/default $(O)/log
 
 distclean: ## remove build/ altogether
 	rm -rf $(O)
@@ -127,9 +128,11 @@ rig: | tools
 	@$(PROGRESS) $(O)/log/zvm "build the virtual z/VM" \
 		$(MAKE) -C $(ZVM) O=$(O)/zvm
 
-selftests: $(B)/.applied | tools
+# Once for all kernels, with the newest of the trees that are here.
+selftests: $(B)/source/Makefile | tools
 	@$(PROGRESS) $(O)/log/selftests "build the selftests" \
-		scripts/build-selftests $(B)/linux $(B)/selftests
+		scripts/build-selftests \
+		$$(ls -d $(O)/*/source | sort -V | tail -n 1) $(SELFTESTS)
 
 FORCE:
 .PHONY: all bench check table shell soak stock patched tree refresh series clean \

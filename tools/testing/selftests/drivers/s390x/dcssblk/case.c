@@ -188,7 +188,9 @@ void dcss_run(void)
 		ksft_exit_skip("no such case\n");
 	ksft_set_plan(plan);
 	for (i = 0; i < nr_cases; i++) {
-		all = selected(i) ? mappings(&cases[i]) : 0;
+		if (!selected(i))
+			continue;
+		all = mappings(&cases[i]);
 		for (how = 1; all; all &= ~how, how <<= 1)
 			if (all & how)
 				run_one(&cases[i], how & ANY);

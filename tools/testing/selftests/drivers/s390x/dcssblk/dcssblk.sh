@@ -36,6 +36,7 @@
 #	-P REGEX		only what has such a name ("EXT4: gup"), and
 #				what it needs
 #	-C TEXT			only cases of it whose name contains TEXT
+#	-M TEXT			only on mappings such as "shared"
 #	-x REGEX		leave out what has all of such a name
 #	-w			wait a minute after a report of the kernel, for
 #				the next one to be seen
@@ -54,9 +55,9 @@ set -u
 tmp=${TMPDIR:-/tmp}/dcssblk.$$
 segments='' other='' otherdir='' refused='' bad='' chain='' mapper=''
 types='' params='' users='' nomem='' nocp='' pressure=''
-programs='' only='' without='' wait='' ran=''
+programs='' only='' mapping='' without='' wait='' ran=''
 
-while getopts s:o:O:n:b:c:a:m:u:f:F:d:p:P:C:x:w opt; do
+while getopts s:o:O:n:b:c:a:m:u:f:F:d:p:P:C:M:x:w opt; do
 	case $opt in
 	s)	segments="$segments $OPTARG" ;;
 	o)	other=$OPTARG ;;
@@ -73,6 +74,7 @@ while getopts s:o:O:n:b:c:a:m:u:f:F:d:p:P:C:x:w opt; do
 	F)	nocp="$nocp $OPTARG" ;;
 	P)	programs=$OPTARG ;;
 	C)	only=$OPTARG ;;
+	M)	mapping=$OPTARG ;;
 	x)	without="$without|$OPTARG" ;;
 	w)	wait=1 ;;
 	*)	sed -n '/^#	/s/^#	//p' "$0" >&2

@@ -56,9 +56,13 @@ mark()
 	echo "$marker mark $marks" >/dev/kmsg
 }
 
+# Where so much was said that the mark is lost, all that is left.
 log()		# log [MARK]: the kernel log since the last mark, or that one
 {
-	dmesg | sed "1,/$marker mark ${1-$marks}\$/d"
+	dmesg | awk -v mark="$marker mark ${1-$marks}" '
+		{ line[NR] = $0 }
+		index($0, mark) + length(mark) == length($0) + 1 { from = NR }
+		END { for (i = from + 1; i <= NR; i++) print line[i] }'
 }
 
 complaints()	# complaints [MARK]: the same words as in klog.c
