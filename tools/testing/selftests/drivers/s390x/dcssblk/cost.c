@@ -9,8 +9,6 @@
  * KiB of memory that the kernel takes in between. In a guest where a nanosecond
  * is an instruction (zvm-run --icount) the former are instructions. The first
  * round is not typical, as the kernel keeps some of what it allocates.
- *
- * Run by scripts/bench.
  */
 #include <ctype.h>
 #include <time.h>

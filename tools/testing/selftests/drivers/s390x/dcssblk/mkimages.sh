@@ -28,10 +28,10 @@ usage()
 	exit 2
 }
 
-build=$(cd "$(dirname "$0")" && pwd)
+from=$(cd "$(dirname "$0")" && pwd)
 while getopts b: opt; do
 	case $opt in
-	b)	build=$OPTARG ;;
+	b)	from=$OPTARG ;;
 	*)	usage ;;
 	esac
 done
@@ -48,8 +48,8 @@ for tool in mkfs.ext2 mkfs.ext4 mkfs.xfs xfs_db mkfs.erofs awk truncate; do
 		exit 1
 	}
 done
-[ -e "$build/xip-hello-dyn" ] || {
-	echo "$0: no test programs in $build: run make first," \
+[ -e "$from/xip-hello-dyn" ] || {
+	echo "$0: no test programs in $from: run make first," \
 		"or name the place with -b" >&2
 	exit 1
 }
@@ -66,8 +66,8 @@ tree()
 	root=$out/root
 	rm -rf "$root"
 	mkdir -p "$root/bin" "$root/lib"
-	cp "$build/xip-hello" "$build/xip-hello-dyn" "$root/bin"
-	cp "$build/libxip.so" "$root/lib"
+	cp "$from/xip-hello" "$from/xip-hello-dyn" "$root/bin"
+	cp "$from/libxip.so" "$root/lib"
 	cp "$($cc -print-file-name=libc.so.6)" "$root/lib/libc.so.6"
 	interp=$($cc -print-file-name=ld64.so.1)
 	[ -e "$interp" ] ||

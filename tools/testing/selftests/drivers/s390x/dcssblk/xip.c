@@ -5,9 +5,8 @@
  * mkimages.sh, holds bin/xip-hello (static), bin/xip-hello-dyn, and in lib
  * libxip.so, libc and the dynamic loader.
  *
- * With --stock nothing changes: this is what always worked. dcssblk.sh also
- * runs it without -o dax, where all but the first two cases have to fail: that
- * is to show that the measures mean something.
+ * dcssblk.sh also runs it without -o dax, where all but the first two cases have to
+ * fail: that is to show that the measures mean something.
  */
 #include <fcntl.h>
 #include <signal.h>
