@@ -374,6 +374,38 @@ void seg_remove(struct zvm *vm, struct segment *seg)
 }
 
 /**
+ * seg_take_image() - the image stays with the name of a segment
+ * @to: segment that is to have it
+ * @from: segment that has it, or NULL
+ */
+void seg_take_image(struct segment *to, struct segment *from)
+{
+	if (!from)
+		return;
+	to->image = from->image;
+	to->fd = from->fd;
+	from->image = NULL;
+	from->fd = -1;
+}
+
+/**
+ * seg_activate() - a segment that was saved takes the place of an older one
+ * @vm: virtual machine
+ * @skeleton: segment in the directory
+ * @active: the older one, or NULL; ends when the guest purges it
+ */
+void seg_activate(struct zvm *vm, struct segment *skeleton, struct segment *active)
+{
+	if (active && active->load != SEG_PURGED) {
+		active->class = 'P';
+	} else if (active) {
+		seg_remove(vm, active);
+		seg_free(active);
+	}
+	skeleton->class = 'A';
+}
+
+/**
  * seg_find() - find a segment by name and class
  * @vm: virtual machine
  * @name: name in upper case
@@ -506,39 +538,4 @@ const struct extent *zvm_find_storage(const struct zvm *vm, uint64_t first, uint
 		if (first <= vm->extent[i].last && vm->extent[i].first <= last)
 			return &vm->extent[i];
 	return NULL;
-}
-
-/**
- * zvm_configure() - one option of zvm-run, or one line of the plugin's file
- * @vm: virtual machine; storage comes before segments
- * @key: "storage", "dcss", "cp-fail" or "cpus"
- * @value: its argument
- * @err: receives the reason
- * @errlen: size of @err
- *
- * Return: 0, or -1 with a message in @err.
- */
-int zvm_configure(struct zvm *vm, const char *key, const char *value, char *err, size_t errlen)
-{
-	struct segment *seg;
-
-	if (!strcmp(key, "storage"))
-		return zvm_parse_storage(vm, value, err, errlen);
-	if (!strcmp(key, "cp-fail"))
-		return cp_add_fail(vm, value, err, errlen);
-	if (!strcmp(key, "cpus")) {
-		vm->nr_cpus = atoi(value);
-		return 0;
-	}
-	if (strcmp(key, "dcss"))
-		return fail("unknown key '%s'", key);
-	seg = seg_parse_option(value, err, errlen);
-	if (!seg)
-		return -1;
-	if (seg_check_conflicts(vm, seg, err, errlen)) {
-		seg_free(seg);
-		return -1;
-	}
-	seg_add(vm, seg);
-	return 0;
 }

@@ -3,11 +3,17 @@
  * A virtual z/VM for QEMU: what CP knows about one guest.
  *
  * segment.c	names, types, page ranges, storage extents, the segment directory
+ * record.c	the transcript, and the report of what z/VM would not have allowed
+ * inject.c	what CP does because a test wants it to
+ * commands.c	CP's commands
  * cp.c		what CP answers: STSI, DIAGNOSE X'08', X'64' and X'260'
- * plugin.c	how QEMU reaches CP, and how CP reaches guest memory
- * zvm-layout.c	how zvm-run checks its options
+ * configure.c	a virtual machine as it is asked for
+ * memory.c	how segments appear in guest memory and vanish from it
+ * plugin.c	how QEMU reaches CP
  *
- * Only plugin.c knows QEMU; the rest is tested on the host by test-cp.c.
+ * Each of them calls those above it only; cp.c and commands.c reach guest memory
+ * through struct zvm_memory. Only plugin.c knows QEMU; the rest is tested on the
+ * host.
  */
 #ifndef ZVM_H
 #define ZVM_H
@@ -150,6 +156,7 @@ struct zvm {
 	struct segment *anew;		/* that another user is going to save ... */
 	enum cp_function anew_after;	/* ... when this has been done for it */
 	FILE *transcript;
+	FILE *report;
 	const struct zvm_memory *mem;
 };
 
@@ -168,25 +175,43 @@ struct segment *seg_new(void);
 void seg_free(struct segment *seg);
 void seg_add(struct zvm *vm, struct segment *seg);
 void seg_remove(struct zvm *vm, struct segment *seg);
+void seg_take_image(struct segment *to, struct segment *from);
+void seg_activate(struct zvm *vm, struct segment *skeleton, struct segment *active);
 struct segment *seg_find(const struct zvm *vm, const char *name, char class);
 struct segment *seg_find_loaded(const struct zvm *vm, const char *name);
 uint64_t seg_start(const struct segment *seg);
 uint64_t seg_end(const struct segment *seg);
 int zvm_parse_storage(struct zvm *vm, const char *text, char *err, size_t errlen);
 const struct extent *zvm_find_storage(const struct zvm *vm, uint64_t first, uint64_t last);
-int zvm_configure(struct zvm *vm, const char *key, const char *value, char *err, size_t errlen);
+
+/* record.c */
+void __printf(2, 3) zvm_record(struct zvm *vm, const char *format, ...);
+void __printf(2, 3) zvm_violation(struct zvm *vm, const char *format, ...);
+void __noreturn __printf(1, 2) zvm_die(const char *format, ...);
+
+/* inject.c */
+#define CP_FUNCTIONS "LOADSHR, LOADNSR, PURGESEG, FINDSEGA, DEFSEG or SAVESEG"
+int cp_parse_function(const char *text, enum cp_function *function);
+int cp_add_fail(struct zvm *vm, const char *text, char *err, size_t errlen);
+int cp_set_hold(struct zvm *vm, const char *name, const char *until, char *err, size_t errlen);
+void cp_set_anew(struct zvm *vm, struct segment *seg, enum cp_function after);
+void cp_done(struct zvm *vm, enum cp_function function, const char *name);
+int cp_held(struct zvm *vm, const char *name);
+int cp_injected(struct zvm *vm, enum cp_function function, const char *name);
+
+/* commands.c */
+int cp_command(struct zvm *vm, char *text, FILE *out);
 
 /* cp.c */
 uint8_t ebcdic_from_ascii(char c);
 char ebcdic_to_ascii(uint8_t c);
-int cp_parse_fail(const char *text, struct cp_fail *rule, char *err, size_t errlen);
-int cp_add_fail(struct zvm *vm, const char *text, char *err, size_t errlen);
-int cp_set_hold(struct zvm *vm, const char *name, const char *until, char *err, size_t errlen);
 void cp_stsi_322(const struct zvm *vm, uint8_t *sysib);
 int cp_diag_08(struct zvm *vm, const uint64_t rx[2], uint64_t ry[2]);
 int cp_diag_64(struct zvm *vm, uint64_t *rx, uint64_t *ry);
 int cp_diag_260(struct zvm *vm, const uint64_t rx[2], uint64_t *ry);
-void __printf(2, 3) cp_record(struct zvm *vm, const char *format, ...);
+
+/* configure.c */
+int zvm_configure(struct zvm *vm, const char *key, const char *value, char *err, size_t errlen);
 
 /* Condition code of a DIAGNOSE that CP leaves to the machine. */
 #define CP_NOT_MINE	(-1)
