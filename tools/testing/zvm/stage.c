@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the guest gets besides the root file system: a tree of links to files of
+ * the host, DIR/guest, and in its /zvm what init.c reads.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "launch.h"
+
+static const char * const mounted[] = { "/dev/", "/proc/", "/sys/", "/tmp/" };
+/* The root file system has links here. */
+static const char * const merged[] = { "/usr/bin/", "/usr/sbin/", "/usr/lib/" };
+
+static bool begins_with(const char *path, const char * const *prefixes, size_t n)
+{
+	while (n--)
+		if (!strncmp(path, prefixes[n], strlen(prefixes[n])))
+			return true;
+	return false;
+}
+
+/* A directory, also when it is there. What is no directory is another file's. */
+static bool make_directory(const char *path)
+{
+	struct stat st;
+
+	if (!mkdir(path, 0777))
+		return true;
+	return errno == EEXIST && !lstat(path, &st) && S_ISDIR(st.st_mode);
+}
+
+/* All directories on the way to a file in @place. */
+static bool make_parents(const struct place *place, const char *name)
+{
+	char path[PATH_MAX];
+	char *slash;
+	bool done;
+
+	path_to(path, place, "%s", name);
+	for (slash = path + strlen(place->dir) + 1; (slash = strchr(slash, '/')); slash++) {
+		*slash = '\0';
+		done = make_directory(path);
+		*slash = '/';
+		if (!done)
+			return false;
+	}
+	return true;
+}
+
+/* The command's words, each ended by NUL, exactly as they are. */
+static void write_command(const struct place *place, char **command)
+{
+	FILE *file;
+
+	if (!make_parents(place, "guest/zvm/argv"))
+		give_up(STATUS_ERROR, "%s: %s", place->dir, strerror(errno));
+	file = create_file(place, "guest/zvm/argv");
+	for (; *command; command++)
+		fwrite(*command, 1, strlen(*command) + 1, file);
+	close_file(file);
+}
+
+static void write_mode(const struct place *place)
+{
+	struct winsize size = { .ws_row = 24, .ws_col = 80 };
+	FILE *file = create_file(place, "guest/zvm/mode");
+	const char *term = getenv("TERM");
+
+	if (place->tty) {
+		ioctl(0, TIOCGWINSZ, &size);
+		fprintf(file, "tty %d %d %s\n", size.ws_row, size.ws_col,
+			term && *term ? term : "vt100");
+	} else if (place->merged) {
+		fputs("merge\n", file);
+	}
+	close_file(file);
+}
+
+static void check_path(const char *add, const char *path)
+{
+	size_t len = strlen(path);
+
+	if (path[len - 1] == '/' || strstr(path, "/../") ||
+	    (len >= 3 && !strcmp(path + len - 3, "/..")))
+		give_up(STATUS_USAGE, "--add '%.*s': the path in the guest has to name a file",
+			SHOWN_PATH, add);
+	if (begins_with(path, mounted, ARRAY_SIZE(mounted)))
+		give_up(STATUS_USAGE, "--add '%.*s': the guest mounts something else over %.*s",
+			SHOWN_PATH, add, SHOWN_PATH, path);
+}
+
+/* The last part of a file's name on the host; a directory may end in slashes. */
+static void default_path(const char *file, char *path)
+{
+	size_t end = strlen(file), start;
+
+	while (end && file[end - 1] == '/')
+		end--;
+	for (start = end; start && file[start - 1] != '/'; start--)
+		;
+	snprintf(path, PATH_MAX, "/root/%.*s", (int)(end - start), file + start);
+}
+
+/* FILE[:PATH]; a file whose name has a colon is given with its PATH. */
+static void split_add(const char *add, char *file, char *path)
+{
+	const char *colon = strrchr(add, ':');
+
+	if (strlen(add) >= PATH_MAX)
+		give_up(STATUS_USAGE, "--add '%.*s' is missing", SHOWN_PATH, add);
+	if (colon && colon[1] != '/')
+		give_up(STATUS_USAGE, "--add '%.*s': the path in the guest has to begin with /",
+			SHOWN_PATH, add);
+	snprintf(file, PATH_MAX, "%.*s", colon ? (int)(colon - add) : PATH_MAX, add);
+	if (colon)
+		snprintf(path, PATH_MAX, "%s", colon + 1);
+	else
+		default_path(file, path);
+}
+
+static void stage_file(const struct place *place, const char *add)
+{
+	char file[PATH_MAX], path[PATH_MAX], name[PATH_MAX + 8], link[PATH_MAX];
+	struct stat st;
+
+	split_add(add, file, path);
+	if (access(file, F_OK))
+		give_up(STATUS_USAGE, "--add '%.*s' is missing", SHOWN_PATH, file);
+	check_path(add, path);
+	snprintf(name, sizeof(name), "guest%s",
+		 path + (begins_with(path, merged, ARRAY_SIZE(merged)) ? strlen("/usr") : 0));
+	path_to(link, place, "%s", name);
+	/* A link into one of the host's directories would be made there. */
+	if (!make_parents(place, name) || (!lstat(link, &st) && S_ISDIR(st.st_mode)))
+		give_up(STATUS_USAGE, "--add '%.*s': another --add is in the way of %.*s",
+			SHOWN_PATH, add, SHOWN_PATH, path);
+	make_link(place, name, file);
+}
+
+/**
+ * stage_files() - what the guest finds in its file system
+ * @place: where the run has its files
+ * @options: options
+ */
+void stage_files(const struct place *place, const struct options *options)
+{
+	unsigned int i;
+
+	write_command(place, options->command);
+	write_mode(place);
+	for (i = 0; i < options->add.n; i++)
+		stage_file(place, options->add.item[i]);
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The part of zvm-run that is easier in C than in a shell: its options.
+ *
+ * Usage: zvm-launch prepare DIR BUILD SOURCE [OPTION...] [--] COMMAND [ARG...]
+ *        zvm-launch start DIR
+ *
+ * The first one checks zvm-run's arguments and leaves in DIR
+ *
+ *	conf		the plugin's configuration
+ *	arguments	QEMU's arguments, each ended by NUL
+ *	guest		files for the initial ramdisk
+ *	modules		link to the directory of --modules
+ *	keep		link to the file of --log
+ *	seconds		what --timeout says
+ *	room		MiB of the first storage extent, where kernel and ramdisk go
+ *
+ * and the second one becomes QEMU. Exit status: zvm-run's, or 3: help is wanted.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "launch.h"
+
+/* Are stdout and stderr the same? */
+static bool is_merged(void)
+{
+	struct stat out, err;
+
+	return !fstat(1, &out) && !fstat(2, &err) && out.st_dev == err.st_dev &&
+	       out.st_ino == err.st_ino;
+}
+
+static void __printf(3, 4) write_value(const struct place *place, const char *name,
+				       const char *format, ...)
+{
+	FILE *file = create_file(place, name);
+	va_list args;
+
+	va_start(args, format);
+	vfprintf(file, format, args);
+	va_end(args);
+	close_file(file);
+}
+
+static void prepare(const struct place *place, char **argv)
+{
+	struct options options;
+	struct layout layout;
+
+	parse_options(argv, &options);
+	check_options(&options);
+	check_build(place, &options);
+	lay_out(place, &options, &layout);
+	write_arguments(place, &options, &layout);
+	stage_files(place, &options);
+	if (options.modules)
+		make_link(place, "modules", options.modules);
+	if (options.log)
+		make_link(place, "keep", options.log);
+	write_value(place, "seconds", "%s", options.timeout ? options.timeout : "");
+	write_value(place, "room", "%llu", layout.first);
+}
+
+int main(int argc, char **argv)
+{
+	struct place place = { .tty = isatty(0) && isatty(1), .merged = is_merged() };
+
+	if (argc == 3 && !strcmp(argv[1], "start"))
+		start_emulator(argv[2]);
+	if (argc < 5 || strcmp(argv[1], "prepare"))
+		give_up(STATUS_USAGE, "zvm-launch is not for use by hand");
+	place.dir = argv[2];
+	place.build = argv[3];
+	place.source = argv[4];
+	prepare(&place, argv + 5);
+	return 0;
+}
