@@ -91,7 +91,7 @@ static void put_machine(FILE *file, const struct place *place, const struct opti
 	put(file, "%s/zvm.so,conf=%s/conf", place->dir, place->dir);
 	if (options->icount) {
 		put(file, "-icount");
-		put(file, "shift=0");
+		put(file, options->skip_idle ? "shift=0,sleep=off" : "shift=0");
 	}
 }
 

@@ -56,6 +56,7 @@ struct list {
  * @cp_fail: --cp-fail
  * @edat: --edat
  * @icount: --icount
+ * @skip_idle: --skip-idle
  * @command: the command's words, ended by NULL
  */
 struct options {
@@ -73,6 +74,7 @@ struct options {
 	struct list cp_fail;
 	bool edat;
 	bool icount;
+	bool skip_idle;
 	char **command;
 };
 

@@ -34,6 +34,7 @@ static const struct {
 	{ "--append", LIST, offsetof(struct options, append) },
 	{ "--edat", FLAG, offsetof(struct options, edat) },
 	{ "--icount", FLAG, offsetof(struct options, icount) },
+	{ "--skip-idle", FLAG, offsetof(struct options, skip_idle) },
 	{ "--cp-fail", LIST, offsetof(struct options, cp_fail) },
 	{ "--transcript", MAYBE, offsetof(struct options, transcript) },
 	{ "--log", MAYBE, offsetof(struct options, log) },
@@ -183,6 +184,8 @@ void check_options(const struct options *options)
 		give_up(STATUS_USAGE, "--smp '%s' is more than %d", options->smp, MAX_CPUS);
 	if (options->timeout)
 		check_number("--timeout", options->timeout);
+	if (options->skip_idle && !options->icount)
+		give_up(STATUS_USAGE, "--skip-idle needs --icount");
 	check_append(&options->append);
 	check_file("--kernel", options->kernel ? options->kernel : "");
 	check_modules(options->modules);
