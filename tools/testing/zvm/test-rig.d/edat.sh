@@ -23,7 +23,8 @@ refused() {
 
 # Bits 0 to 7 of the list as the copy has it, and the rest of the file.
 turned_on() {
-	[ "$(od -An -tx1 -j 4096 -N 8 "$work/fake/edat/bin/qemu" | tr -d ' ')" = cf81b7f56ba49b9c ] &&
+	bits=$(od -An -tx1 -j 4096 -N 8 "$work/fake/edat/bin/qemu" | tr -d ' ')
+	[ "$bits" = cf81b7f56ba49b9c ] &&
 		[ "$(cmp -l "$work/fake/qemu" "$work/fake/edat/bin/qemu" | wc -l)" -eq 1 ]
 }
 

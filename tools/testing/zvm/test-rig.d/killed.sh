@@ -6,7 +6,8 @@
 no_qemu() { ! pgrep -f "$work/tmp/"; }
 
 rc=0
-TMPDIR=$work/tmp ZVM_BUILD=$rig "$here/zvm-run" -- sleep 1000 </dev/null >"$work/out" 2>"$work/err" &
+TMPDIR=$work/tmp ZVM_BUILD=$rig "$here/zvm-run" -- sleep 1000 </dev/null \
+	>"$work/out" 2>"$work/err" &
 pid=$!
 sleep 1
 kill "$pid"

@@ -6,7 +6,8 @@
 
 make_image one 1
 boot --storage 0-144M,152M-1G --dcss GAP,SW,9000-97FF --dcss "ONE,EW,50000-50000,$work/one" \
-	--dcss BIG,EW,60000-DFEFF --dcss MID,SN,4000000-40000FF --dcss TOP,EW,7F80100-7FFFFFF <<'END'
+	--dcss BIG,EW,60000-DFEFF --dcss MID,SN,4000000-40000FF \
+	--dcss TOP,EW,7F80100-7FFFFFF <<'END'
 cd /sys/devices/dcssblk
 for name in GAP ONE BIG MID TOP; do
 	echo $name >add
