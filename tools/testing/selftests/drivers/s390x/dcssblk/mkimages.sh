@@ -22,6 +22,8 @@
 # to "shared" for SR), copy the image to its block device, and echo 1 to "save".
 set -eu
 
+. "$(dirname "$0")/mklib.sh"
+
 usage()
 {
 	echo "usage: $0 [-b BUILD] DIRECTORY" >&2
@@ -39,7 +41,6 @@ shift $((OPTIND - 1))
 [ $# = 1 ] || usage
 mkdir -p "$1"
 out=$(cd "$1" && pwd)
-PATH=$PATH:/usr/sbin:/sbin
 
 for tool in mkfs.ext2 mkfs.ext4 mkfs.xfs xfs_db mkfs.erofs awk truncate; do
 	command -v $tool >/dev/null || {
@@ -60,7 +61,7 @@ fi
 cc=${CROSS_COMPILE-}gcc
 
 # What a read-only segment holds: programs, libraries, and data with the
-# pattern of fill() in common.c.
+# pattern of fill() in files.c.
 tree()
 {
 	root=$out/root
@@ -73,8 +74,7 @@ tree()
 	[ -e "$interp" ] ||
 		interp=$($cc -print-file-name=ld-linux-x86-64.so.2)
 	cp "$interp" "$root/lib/ld.so"
-	awk 'BEGIN { for (i = 0; i < 262144; i++) printf "%07d\n", i }' \
-		>"$root/data"
+	pattern 2097152 >"$root/data"
 	chmod 755 "$root"/bin/* "$root"/lib/*
 	# EROFS puts the last part of a block next to the inode, and a file
 	# with such a part has no DAX: fill up the last block.
@@ -108,44 +108,30 @@ xfs()
 		$((${bits#*= } | EXCHRANGE)))" "$out/xfs.img"
 }
 
-# image NAME MiB COMMAND...: a sparse file that COMMAND makes a file system of
-image()
-{
-	name=$1
-	rm -f "$out/$name.img"
-	[ "$2" = 0 ] || truncate -s "$2M" "$out/$name.img"
-	shift 2
-	"$@" >"$out/mkfs.log" 2>&1 || {
-		echo "$0: $* failed:" >&2
-		cat "$out/mkfs.log" >&2
-		exit 1
-	}
-}
-
 tree
 proto >"$out/proto"
 # Files in whole megabytes, for large pages: as on an array with such stripes.
-image ext4 64 mkfs.ext4 -q -b 4096 -E stride=256,stripe_width=256 \
+image ext4.img 64 mkfs.ext4 -q -b 4096 -E stride=256,stripe_width=256 \
 	-d "$root" "$out/ext4.img"
-image ext2 32 mkfs.ext2 -q -b 4096 -d "$root" "$out/ext2.img"
-image xfs 320 xfs
-image xip 32 mkfs.ext2 -q -b 4096 -d "$root" "$out/xip.img"
-image erofs 0 mkfs.erofs -E force-inode-extended "$out/erofs.img" "$root"
-image other 32 mkfs.ext4 -q -b 4096 "$out/other.img"
-image small 16 mkfs.ext4 -q -b 1024 "$out/small.img"
-image odd 31 mkfs.ext2 -q -b 4096 -d "$root" "$out/odd.img"
-image dm 16 mkfs.ext4 -q -b 4096 "$out/dm.img"
-image disk 16 mkfs.ext4 -q -b 4096 "$out/disk.img"
+image ext2.img 32 mkfs.ext2 -q -b 4096 -d "$root" "$out/ext2.img"
+image xfs.img 320 xfs
+image xip.img 32 mkfs.ext2 -q -b 4096 -d "$root" "$out/xip.img"
+image erofs.img 0 mkfs.erofs -E force-inode-extended "$out/erofs.img" "$root"
+image other.img 32 mkfs.ext4 -q -b 4096 "$out/other.img"
+image small.img 16 mkfs.ext4 -q -b 1024 "$out/small.img"
+image odd.img 31 mkfs.ext2 -q -b 4096 -d "$root" "$out/odd.img"
+image dm.img 16 mkfs.ext4 -q -b 4096 "$out/dm.img"
+image disk.img 16 mkfs.ext4 -q -b 4096 "$out/disk.img"
 
 # For an administrator to work with: nothing but some data.
 rm -rf "$root/bin" "$root/lib"
 truncate -s 128K "$root/data"
 for name in lsw lew lsr ler lsc; do
-	image $name 1 mkfs.ext2 -q -b 4096 -d "$root" "$out/$name.img"
+	image $name.img 1 mkfs.ext2 -q -b 4096 -d "$root" "$out/$name.img"
 done
-image one 2 mkfs.ext2 -q -b 4096 -d "$root" "$out/one.img"
+image one.img 2 mkfs.ext2 -q -b 4096 -d "$root" "$out/one.img"
 # Not quite 3 MiB: the last of its segments ends inside a megabyte.
-image chain 0 mkfs.ext2 -q -b 4096 -d "$root" "$out/chain.img" 3040K
+image chain.img 0 mkfs.ext2 -q -b 4096 -d "$root" "$out/chain.img" 3040K
 for i in 0 1 2; do
 	dd if="$out/chain.img" of="$out/chain$i.img" bs=1M skip=$i count=1 \
 		2>/dev/null

@@ -15,6 +15,8 @@
 # Page numbers are hexadecimal: 100 pages are 1 MiB, 20000 is at 512 MiB.
 set -eu
 
+. "$(dirname "$0")/mklib.sh"
+
 here=$(cd "$(dirname "$0")" && pwd)
 [ $# -ge 1 ] || {
 	sed -n '/^#	/s/^#	/usage: mkplaces.sh /p' "$0" >&2
@@ -24,7 +26,6 @@ mkdir -p "$1"
 work=$(cd "$1" && pwd)
 shift
 [ $# -gt 0 ] || set -- plain gap little large
-PATH=$PATH:/usr/sbin:/sbin
 
 # The begin of an ext4 file system for a device of some size: its metadata.
 # Blocks that nobody has written are zeroes in a segment, as in a sparse file.
@@ -44,13 +45,10 @@ head_of()	# head_of SIZE
 	rm -f "$work/fs"
 }
 
-# The pattern of fill() in files.c.
 data()		# data BYTES
 {
 	mkdir -p "$work/root"
-	awk -v n="$(($1 / 8))" 'BEGIN {
-		for (i = 0; i < n; i++) printf "%07d\n", i }' \
-		> "$work/root/data"
+	pattern "$1" >"$work/root/data"
 }
 
 images()

@@ -15,35 +15,23 @@
 # and ends inside one.
 set -eu
 
+. "$(dirname "$0")/mklib.sh"
+
 [ $# = 1 ] || {
 	echo "usage: $0 DIRECTORY" >&2
 	exit 2
 }
 mkdir -p "$1"
 out=$(cd "$1" && pwd)
-PATH=$PATH:/usr/sbin:/sbin
-
-# image NAME MiB COMMAND...: a sparse file that COMMAND makes a file system of
-image()
-{
-	name=$1
-	rm -f "$out/$name"
-	truncate -s "$2M" "$out/$name"
-	shift 2
-	"$@" "$out/$name" >"$out/log" 2>&1 || {
-		cat "$out/log" >&2
-		exit 1
-	}
-}
 
 # The kernel takes an xfs of any size; mkfs.xfs takes a small one for tests only.
-image ext4 16 mkfs.ext4 -q -b 4096 -E stride=256,stripe_width=256
-image odd 8 mkfs.ext2 -q -b 4096
-image pair 12 mkfs.ext4 -q -b 4096 -E stride=256,stripe_width=256
-image share 12 mkfs.ext2 -q -b 4096
-image scratch 12 mkfs.ext2 -q -b 4096 -m 0
+image ext4 16 mkfs.ext4 -q -b 4096 -E stride=256,stripe_width=256 "$out/ext4"
+image odd 8 mkfs.ext2 -q -b 4096 "$out/odd"
+image pair 12 mkfs.ext4 -q -b 4096 -E stride=256,stripe_width=256 "$out/pair"
+image share 12 mkfs.ext2 -q -b 4096 "$out/share"
+image scratch 12 mkfs.ext2 -q -b 4096 -m 0 "$out/scratch"
 image xfs 32 env TEST_DIR=1 TEST_DEV=1 QA_CHECK_FS=1 \
-	mkfs.xfs -q -f -s size=4096 -l size=5m,su=4k -d agcount=2,su=1m,sw=1
+	mkfs.xfs -q -f -s size=4096 -l size=5m,su=4k -d agcount=2,su=1m,sw=1 "$out/xfs"
 truncate -s 14M "$out/disk"
 
 # For a concatenation, each segment has its part of the image.
