@@ -5,7 +5,7 @@
 BASE ?= $(shell cat patches/default)
 KERNEL ?=
 DEBUG ?=
-GROUP ?=
+GROUP :=
 export ONLY ?=
 N ?= 1000
 SEED ?=
@@ -132,7 +132,8 @@ rig: | tools
 selftests: $(B)/source/Makefile | tools
 	@$(PROGRESS) $(O)/log/selftests "build the selftests" \
 		scripts/build-selftests \
-		$$(ls -d $(O)/*/source | sort -V | tail -n 1) $(SELFTESTS)
+		$$(ls -d $(BASES:%=$(O)/%/source) 2>/dev/null | sort -V | tail -n 1) \
+		$(SELFTESTS)
 
 FORCE:
 .PHONY: all bench check table shell soak stock patched tree refresh series clean \

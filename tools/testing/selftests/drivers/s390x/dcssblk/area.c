@@ -172,7 +172,7 @@ static int map_area(struct area *a)
 			  a->how & SHARED ? MAP_SHARED : MAP_PRIVATE);
 	if (a->map == MAP_FAILED)
 		return fails("mmap");
-	if (touch_all(a))
+	if (touch_all(a) || differs("new mapping", a->map, a->file, a->len))
 		return KSFT_FAIL;
 	for (off = 0; off < a->len; off += pagesize)
 		if (a->how == SHARED_RW || own_page(a, off))
@@ -180,6 +180,8 @@ static int map_area(struct area *a)
 	memcpy(a->want, a->map, a->len);
 	if (a->how == SHARED_RW)
 		memcpy(a->file, a->want, a->len);
+	if (file_is(a->fd, a->file, a->len))
+		return KSFT_FAIL;
 	return mapped_large("area", a->map, a->len,
 			    a->how == PRIVATE_MIX ? nr / 2 : nr);
 }

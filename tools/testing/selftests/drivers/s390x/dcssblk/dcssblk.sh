@@ -40,6 +40,8 @@
 #	-x REGEX		leave out what has all of such a name
 #	-w			wait a minute after a report of the kernel, for
 #				the next one to be seen
+#	-k REGEX		reports that are known: they fail a case, but
+#				not what is said of the kernel's log
 #
 # The segments and their images are made by mkimages.sh. In a guest with
 # 512 MiB of storage, on z/VM or on tools/testing/zvm:
@@ -55,9 +57,9 @@ set -u
 tmp=${TMPDIR:-/tmp}/dcssblk.$$
 segments='' other='' otherdir='' refused='' bad='' chain='' mapper=''
 types='' params='' users='' nomem='' nocp='' pressure=''
-programs='' only='' mapping='' without='' wait='' ran=''
+programs='' only='' mapping='' without='' wait='' ran='' known=''
 
-while getopts s:o:O:n:b:c:a:m:u:f:F:d:p:P:C:M:x:w opt; do
+while getopts s:o:O:n:b:c:a:m:u:f:F:d:p:P:C:M:x:wk: opt; do
 	case $opt in
 	s)	segments="$segments $OPTARG" ;;
 	o)	other=$OPTARG ;;
@@ -77,6 +79,7 @@ while getopts s:o:O:n:b:c:a:m:u:f:F:d:p:P:C:M:x:w opt; do
 	M)	mapping=$OPTARG ;;
 	x)	without="$without|$OPTARG" ;;
 	w)	wait=1 ;;
+	k)	known=$OPTARG ;;
 	*)	sed -n '/^#	/s/^#	//p' "$0" >&2
 		exit 1 ;;
 	esac
@@ -106,6 +109,7 @@ run()
 		case $program in
 		*.sh)	set -- "$here/$program" "$@" ;;
 		*)	set -- "$here/$program" ${only:+--only "$only"} \
+				${mapping:+--mapping "$mapping"} \
 				${wait:+--wait} "$@" ;;
 		esac
 		KSFT_TAP_LEVEL=1 "$@" 2>&1

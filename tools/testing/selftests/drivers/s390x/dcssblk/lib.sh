@@ -10,6 +10,7 @@ marker="${0##*/} $$"
 marks=0
 tests=0
 failed=0
+known=''
 
 # Results
 
@@ -70,12 +71,14 @@ complaints()	# complaints [MARK]: the same words as in klog.c
 	log "$@" | grep -E 'BUG|WARNING|Bad page|Oops|Unable to handle'
 }
 
-check_log()	# check_log NAME
+check_log()	# check_log NAME [MARK]: without those that are in $known
 {
-	bad_lines=$(complaints)
+	check_name=$1
+	shift
+	bad_lines=$(complaints "$@" | grep -v -E -e "${known:-^\$}")
 	[ -z "$bad_lines" ] || echo "$bad_lines" | sed 's/^/# /'
 	[ -z "$bad_lines" ]
-	result $? "$1: kernel log"
+	result $? "$check_name: kernel log"
 }
 
 # Devices

@@ -110,9 +110,8 @@ end()		# end NAME DEVICE...
 # What segments= says, the devices that come, and the names that do not.
 one()		# one NAME SEGMENTS "DEVICE[=SHARED,RO]..." "NAME..."
 {
-	load "$2"
 	# shellcheck disable=SC2086 # lists
-	want ${3-} && complained ${4-}
+	load "$2" && want ${3-} && complained ${4-}
 	result $? "$1"
 	# shellcheck disable=SC2086
 	end "$1" ${3-}
@@ -206,9 +205,6 @@ mark
 cases
 too_long
 memory
-complaints 1 >"$tmp"
-sed 's/^/# /' "$tmp"
-! [ -s "$tmp" ]
-result $? "kernel log"
+check_log params 1
 [ $was_loaded = 0 ] || insmod "$module"
 end_tap params

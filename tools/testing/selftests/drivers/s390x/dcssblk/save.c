@@ -21,6 +21,7 @@
 #include "../../../kselftest.h"
 #include "admin.h"
 #include "dcss.h"
+#include "steps.h"
 #include "uring.h"
 
 #define LEN		(8 * pagesize)		/* of a file */
@@ -30,8 +31,7 @@ static bool keep, verify;
 static struct klog news;
 
 /* The segment of this round. */
-static char list[64], name[16], node[64];
-static const char *type;
+static char node[64];
 
 static int by_write(struct area *a, unsigned int seed)
 {
@@ -182,18 +182,18 @@ static int files_have(unsigned int seed)
 
 static bool is_readonly_type(void)
 {
-	return !strcmp(type, "SR") || !strcmp(type, "ER");
+	return !strcmp(seg_type, "SR") || !strcmp(seg_type, "ER");
 }
 
 static int load(void)
 {
-	return add_segment(list) ? KSFT_FAIL :
-				   node_of(name, node, sizeof(node));
+	return add_segment(seg_list) ? KSFT_FAIL :
+				   node_of(seg_name, node, sizeof(node));
 }
 
 static int writable(void)
 {
-	return is_readonly_type() ? settled(name, "shared", "0") : KSFT_PASS;
+	return is_readonly_type() ? settled(seg_name, "shared", "0") : KSFT_PASS;
 }
 
 static int mount_dax(unsigned long flags)
@@ -204,7 +204,7 @@ static int mount_dax(unsigned long flags)
 /* What is loaded now is what was saved. */
 static int reload(void)
 {
-	return remove_segment(name) || load() ? KSFT_FAIL : KSFT_PASS;
+	return remove_segment(seg_name) || load() ? KSFT_FAIL : KSFT_PASS;
 }
 
 static int saved_files_have(unsigned int seed)
@@ -219,7 +219,7 @@ static int saved_files_have(unsigned int seed)
 
 static int request(const char *text)
 {
-	int rc = store_of(name, "save", text);
+	int rc = store_of(seg_name, "save", text);
 
 	return rc ? wrong("%s to save: %s", text, strerror(rc)) : KSFT_PASS;
 }
@@ -227,7 +227,7 @@ static int request(const char *text)
 static int save_is(const char *want)
 {
 	char text[16];
-	int rc = show_of(name, "save", text, sizeof(text));
+	int rc = show_of(seg_name, "save", text, sizeof(text));
 
 	if (rc || strcmp(text, want))
 		return wrong("save is \"%s\", not %s", text, want);
@@ -246,7 +246,7 @@ static int at_once(void)
 	    umount_settled(mountpoint))
 		return KSFT_FAIL;
 	klog_mark(&news);
-	if (request("1") || klog_one(&news, "dcssblk: ", name) || save_is("0"))
+	if (request("1") || klog_one(&news, "dcssblk: ", seg_name) || save_is("0"))
 		return KSFT_FAIL;
 	return saved_files_have(SEED_ONCE);
 }
@@ -256,7 +256,7 @@ static int then_share(void)
 {
 	int rc;
 
-	if (settled(name, "shared", "0") || settled(name, "shared", "1") ||
+	if (settled(seg_name, "shared", "0") || settled(seg_name, "shared", "1") ||
 	    mount_dax(MS_RDONLY))
 		return KSFT_FAIL;
 	rc = files_have(SEED_ONCE);
@@ -269,10 +269,10 @@ static int cancelled(void)
 	if (mount_dax(0) || write_files(SEED_LOST))
 		return KSFT_FAIL;
 	klog_mark(&news);
-	if (request("1") || klog_one(&news, "dcssblk: ", name) || save_is("1"))
+	if (request("1") || klog_one(&news, "dcssblk: ", seg_name) || save_is("1"))
 		return KSFT_FAIL;
 	klog_mark(&news);
-	if (request("0") || klog_one(&news, "dcssblk: ", name) || save_is("0") ||
+	if (request("0") || klog_one(&news, "dcssblk: ", seg_name) || save_is("0") ||
 	    umount_settled(mountpoint))
 		return KSFT_FAIL;
 	return saved_files_have(SEED_ONCE);
@@ -285,7 +285,7 @@ static int pending(void)
 	    save_is("1") || write_files(SEED_PENDING))
 		return KSFT_FAIL;
 	klog_mark(&news);
-	if (umount_settled(mountpoint) || klog_one(&news, "dcssblk: ", name) ||
+	if (umount_settled(mountpoint) || klog_one(&news, "dcssblk: ", seg_name) ||
 	    save_is("0"))
 		return KSFT_FAIL;
 	return saved_files_have(SEED_PENDING);
@@ -310,7 +310,7 @@ static int pending_lazily(void)
 	by_mapping(&a, SEED_LAZY);
 	munmap(a.map, a.len);
 	for (tries = 0; tries < 4800; tries++) {
-		if (show_of(name, "save", text, sizeof(text)) ||
+		if (show_of(seg_name, "save", text, sizeof(text)) ||
 		    !strcmp(text, "0"))
 			break;
 		usleep(50000);
@@ -328,7 +328,7 @@ static int clean(void)
 	size_t i;
 
 	if (keep)
-		return remove_segment(name);
+		return remove_segment(seg_name);
 	if (mount_dax(0))
 		return KSFT_FAIL;
 	for (i = 0; i < ARRAY_SIZE(writers); i++) {
@@ -339,7 +339,7 @@ static int clean(void)
 	snprintf(path, sizeof(path), "%s/lazy", mountpoint);
 	unlink(path);
 	return umount_settled(mountpoint) || request("1") ||
-	       remove_segment(name) ? KSFT_FAIL : KSFT_PASS;
+	       remove_segment(seg_name) ? KSFT_FAIL : KSFT_PASS;
 }
 
 static int was_saved(void)
@@ -349,7 +349,7 @@ static int was_saved(void)
 	if (load() || mount_dax(MS_RDONLY))
 		return KSFT_FAIL;
 	rc = files_have(SEED_PENDING);
-	return umount_settled(mountpoint) || remove_segment(name) ?
+	return umount_settled(mountpoint) || remove_segment(seg_name) ?
 	       KSFT_FAIL : rc;
 }
 
@@ -357,8 +357,8 @@ static int was_saved(void)
 static int not_saved(void)
 {
 	klog_mark(&news);
-	return refused(name, "save", "1", EOPNOTSUPP) ||
-	       klog_one(&news, "dcssblk: ", name) || save_is("0") ?
+	return refused(seg_name, "save", "1", EOPNOTSUPP) ||
+	       klog_one(&news, "dcssblk: ", seg_name) || save_is("0") ?
 	       KSFT_FAIL : KSFT_PASS;
 }
 
@@ -381,7 +381,7 @@ static int refused_open(void)
 
 static int removed(void)
 {
-	return remove_segment(name);
+	return remove_segment(seg_name);
 }
 
 static int whole(char **data, size_t *len)
@@ -444,11 +444,6 @@ static int half_pending(void)
 	return half_saved(true);
 }
 
-struct step {
-	const char *what;
-	int (*run)(void);
-};
-
 static const struct step saves[] = {
 	{ "saved at once", at_once },
 	{ "shared after that", then_share },
@@ -490,50 +485,14 @@ static const struct step *steps_for(const char *of)
 	return verify ? verifies : saves;
 }
 
-/* What is wrong with one segment is no reason to not test the next one. */
-static bool failed;
-
-static void take_segment(const char *arg)
+/* Of a segment that is a word of the command line. */
+static const struct step *steps_of(const char *arg)
 {
-	type = strchr(arg, '=') + 1;
-	snprintf(list, sizeof(list), "%.*s", (int)(type - 1 - arg), arg);
-	snprintf(name, sizeof(name), "%.*s", (int)strcspn(list, ":"), list);
-	failed = false;
-}
-
-static int one_step(struct area *a)
-{
-	const struct step *s = a->arg;
-	static unsigned int taken;
-
-	if (a->nr != taken)
-		take_segment(opt.word[a->nr]);
-	taken = a->nr;
-	if (failed)
-		return skip("a step before it has failed");
-	failed = s->run() != KSFT_PASS;
-	if (!failed)
-		return KSFT_PASS;
-	umount2(mountpoint, MNT_DETACH);
-	store("remove", name);
-	return KSFT_FAIL;
-}
-
-static void add_segment_steps(unsigned int nr)
-{
-	struct dcss_case c = { "", one_step, 0, IN_PLACE, NULL, nr };
-	const char *arg = opt.word[nr];
 	const char *p = strchr(arg, '=');
-	const struct step *s;
 
 	if (!p)
 		ksft_exit_fail_msg("%s has no type\n", arg);
-	s = steps_for(p + 1);
-	for (; s->what; s++) {
-		c.arg = s;
-		dcss_case(&c, "%s: %s", arg, s->what);
-		c.flags |= AFTER;
-	}
+	return steps_for(p + 1);
 }
 
 int main(int argc, char **argv)
@@ -549,6 +508,6 @@ int main(int argc, char **argv)
 	fstype = opt.word[0];
 	mountpoint = opt.word[1];
 	for (i = 2; i < opt.nr_words; i++)
-		add_segment_steps(i);
+		add_steps(i, steps_of(opt.word[i]), mountpoint);
 	dcss_run();
 }

@@ -20,6 +20,7 @@
 #include "../../../kselftest.h"
 #include "admin.h"
 #include "dcss.h"
+#include "steps.h"
 
 #define TOGGLES		20
 #define LEN		(16 * pagesize)		/* of what is mapped */
@@ -28,8 +29,7 @@ static const char *fstype, *mountpoint;
 static struct klog news;
 
 /* The segment of this round. */
-static char list[512], name[16], node[64];
-static const char *type;
+static char node[64];
 static size_t size;
 static char *saved;		/* its content when it is loaded */
 static char *now;		/* scratch, as large */
@@ -43,13 +43,13 @@ static size_t image_size;
 
 static bool is_readonly_type(void)
 {
-	return !strcmp(type, "SR") || !strcmp(type, "ER") ||
-	       !strcmp(type, "SC");
+	return !strcmp(seg_type, "SR") || !strcmp(seg_type, "ER") ||
+	       !strcmp(seg_type, "SC");
 }
 
 static bool is_sc(void)
 {
-	return !strcmp(type, "SC");
+	return !strcmp(seg_type, "SC");
 }
 
 static int read_device(char *buf, size_t len)
@@ -86,7 +86,7 @@ static int content_is(const char *want)
 static int shared_is(const char *want)
 {
 	char text[16];
-	int rc = show_of(name, "shared", text, sizeof(text));
+	int rc = show_of(seg_name, "shared", text, sizeof(text));
 
 	if (rc || strcmp(text, want))
 		return wrong("shared is \"%s\", not %s (%s)", text, want,
@@ -106,11 +106,11 @@ static int begin(void)
 	saved = NULL;
 	now = NULL;
 	/* Once before, for page tables that stay for good. */
-	if (add_segment(list) || remove_segment(name))
+	if (add_segment(seg_list) || remove_segment(seg_name))
 		return KSFT_FAIL;
 	iomem = read_whole("/proc/iomem");
 	counts = kernel_counts(true);
-	if (add_segment(list) || node_of(name, node, sizeof(node)))
+	if (add_segment(seg_list) || node_of(seg_name, node, sizeof(node)))
 		return KSFT_FAIL;
 	fd = open(node, O_RDONLY);
 	if (fd < 0 || ioctl(fd, BLKGETSIZE64, &size))
@@ -124,9 +124,9 @@ static int begin(void)
 		image = malloc(size);
 		memcpy(image, saved, size);
 	}
-	if (iomem_range(name, &first, &last))
-		return wrong("%s is not in /proc/iomem", name);
-	return dax_is(name, "on");
+	if (iomem_range(seg_name, &first, &last))
+		return wrong("%s is not in /proc/iomem", seg_name);
+	return dax_is(seg_name, "on");
 }
 
 static int readonly_is(bool want)
@@ -166,7 +166,7 @@ static int no_reload(const char *mode)
 
 	if (write_device(page, pagesize, off))
 		return fails("write to %s", node);
-	if (settled(name, "shared", mode) || read_device(now, size))
+	if (settled(seg_name, "shared", mode) || read_device(now, size))
 		return KSFT_FAIL;
 	return differs("last page", now + off, page, pagesize) ||
 	       shared_is(mode) ? KSFT_FAIL : KSFT_PASS;
@@ -175,7 +175,7 @@ static int no_reload(const char *mode)
 static int shared_again(void)
 {
 	if (is_readonly_type())
-		return settled(name, "shared", "1") ||
+		return settled(seg_name, "shared", "1") ||
 		       content_is(saved) ? KSFT_FAIL : KSFT_PASS;
 	return no_reload("1");
 }
@@ -184,12 +184,12 @@ static int to_exclusive(void)
 {
 	if (is_sc()) {
 		klog_mark(&news);
-		return refused(name, "shared", "0", EINVAL) ||
-		       klog_one(&news, "dcssblk: ", name) || shared_is("1") ||
+		return refused(seg_name, "shared", "0", EINVAL) ||
+		       klog_one(&news, "dcssblk: ", seg_name) || shared_is("1") ||
 		       readonly_is(true) || content_is(saved) ?
 		       KSFT_FAIL : KSFT_PASS;
 	}
-	return settled(name, "shared", "0") || shared_is("0") ||
+	return settled(seg_name, "shared", "0") || shared_is("0") ||
 	       content_is(saved) || readonly_is(false) ?
 	       KSFT_FAIL : KSFT_PASS;
 }
@@ -233,7 +233,7 @@ static int use_mapping(bool readonly)
 	if (differs("mapping", a.map, a.want, a.len))
 		return KSFT_FAIL;
 	pa = (pagemap_entry(getpid(), (uintptr_t)a.map) & PM_PFN) * pagesize;
-	if (iomem_range(name, &first, &last) || pa < first)
+	if (iomem_range(seg_name, &first, &last) || pa < first)
 		return wrong("page at %llx is not the segment's", pa);
 	if (by_other(&a, do_readv))
 		return KSFT_FAIL;
@@ -257,12 +257,12 @@ static int dax_works(bool readonly)
 		if (rc)
 			return wrong("write to %s: %s", node, strerror(rc));
 	}
-	if (dax_is(name, "on") ||
+	if (dax_is(seg_name, "on") ||
 	    mount_settled(node, mountpoint, fstype, readonly ? MS_RDONLY : 0,
 			  "dax"))
 		return KSFT_FAIL;
 	rc = use_mapping(readonly);
-	return umount_settled(mountpoint) || dax_is(name, "on") ? KSFT_FAIL :
+	return umount_settled(mountpoint) || dax_is(seg_name, "on") ? KSFT_FAIL :
 								  rc;
 }
 
@@ -283,7 +283,7 @@ static int exclusive_again(void)
 /* By now it was written to in several ways, and nothing was saved. */
 static int to_shared(void)
 {
-	if (settled(name, "shared", "1"))
+	if (settled(seg_name, "shared", "1"))
 		return KSFT_FAIL;
 	return as_loaded();
 }
@@ -331,8 +331,8 @@ static int toggles(void)
 	if (is_sc())
 		return skip("SC cannot be exclusive");
 	for (i = 0; i <= TOGGLES; i++) {
-		if (settled(name, "shared", "0") ||
-		    settled(name, "shared", "1"))
+		if (settled(seg_name, "shared", "0") ||
+		    settled(seg_name, "shared", "1"))
 			goto out;
 		if (i)
 			continue;
@@ -342,7 +342,7 @@ static int toggles(void)
 	}
 	rc = counts_as_before(was, true);
 	if (iomem_as_before(mem) || vmalloc_as_before(vmalloc) ||
-	    as_loaded() || dax_is(name, "on"))
+	    as_loaded() || dax_is(seg_name, "on"))
 		rc = KSFT_FAIL;
 out:
 	free(mem);
@@ -353,16 +353,13 @@ out:
 
 static int end(void)
 {
-	if (remove_segment(name))
+	if (remove_segment(seg_name))
 		return KSFT_FAIL;
 	return iomem_as_before(iomem) || counts_as_before(counts, true) ?
 	       KSFT_FAIL : KSFT_PASS;
 }
 
-static const struct step {
-	const char *what;
-	int (*run)(void);
-} steps[] = {
+static const struct step steps[] = {
 	{ "add", begin },
 	{ "as loaded", as_loaded },
 	/* Else a cron job that makes sure would lose data. */
@@ -374,49 +371,8 @@ static const struct step {
 	{ "DAX when shared again", dax_shared },
 	{ "twenty times there and back", toggles },
 	{ "remove", end },
+	{ }
 };
-
-/* Nothing to read, nothing to compare with. */
-static bool dead;
-
-static void take_segment(const char *arg)
-{
-	type = strchr(arg, '=') + 1;
-	snprintf(list, sizeof(list), "%.*s", (int)(type - 1 - arg), arg);
-	snprintf(name, sizeof(name), "%.*s", (int)strcspn(list, ":"), list);
-	dead = false;
-}
-
-static int one_step(struct area *a)
-{
-	const struct step *s = a->arg;
-	static unsigned int taken;
-	int rc;
-
-	if (a->nr != taken)
-		take_segment(opt.word[a->nr]);
-	taken = a->nr;
-	if (dead)
-		return skip("nothing was read");
-	rc = s->run();
-	dead = !saved || !now;
-	return rc;
-}
-
-static void add_segment_steps(unsigned int nr)
-{
-	struct dcss_case c = { "", one_step, 0, IN_PLACE, NULL, nr };
-	const char *arg = opt.word[nr];
-	size_t i;
-
-	if (!strchr(arg, '='))
-		ksft_exit_fail_msg("%s has no type\n", arg);
-	for (i = 0; i < ARRAY_SIZE(steps); i++) {
-		c.arg = &steps[i];
-		dcss_case(&c, "%s: %s", arg, steps[i].what);
-		c.flags |= AFTER;
-	}
-}
 
 int main(int argc, char **argv)
 {
@@ -425,7 +381,10 @@ int main(int argc, char **argv)
 	dcss_parse(argc, argv, "FSTYPE MOUNTPOINT SEGMENT=TYPE...", NULL);
 	fstype = opt.word[0];
 	mountpoint = opt.word[1];
-	for (i = 2; i < opt.nr_words; i++)
-		add_segment_steps(i);
+	for (i = 2; i < opt.nr_words; i++) {
+		if (!strchr(opt.word[i], '='))
+			ksft_exit_fail_msg("%s has no type\n", opt.word[i]);
+		add_steps(i, steps, mountpoint);
+	}
 	dcss_run();
 }
