@@ -9,6 +9,9 @@ GROUP :=
 export ONLY ?=
 N ?= 1000
 SEED ?=
+# Other kernels and machines: what make check-configs is to run.
+CONFIGS ?= dcssblk-distro admin-distro pressure-distro zram-distro kaslr-distro \
+	pmem-stock pmem-patched
 JOBS ?= $(shell echo $$(($$(nproc) + 1)))
 
 BASES := $(notdir $(patsubst %/series,%,$(wildcard patches/*/series)))
@@ -35,6 +38,9 @@ export ZVM_BUILD := $(O)/zvm
 export SELFTESTS := $(O)/selftests
 export PATH := $(PATH):/usr/sbin:/sbin
 
+# For the kernel's own make: guests are s390 but for these.
+X86 := ARCH=x86_64 CROSS_COMPILE=x86_64-linux-gnu-
+
 # The new files of the series, at the path they have in the kernel.
 NEW_FILES = $(shell scripts/series adds $(BASE))
 PATCHES = $(shell scripts/series list $(BASE))
@@ -59,6 +65,9 @@ check: $(B)/stock/bzImage $(B)/patched/bzImage rig selftests ## pass the tests; 
 	@scripts/check $(B) $(BASE) $(GROUP)
 endif
 
+check-configs: $(CONFIGS) ## the same for other kernels and machines: CONFIGS=, see below
+	@scripts/check $(B) $(BASE) $(CONFIGS)
+
 soak: $(B)/patched/bzImage rig selftests ## N=1000 rounds of random operations on several devices
 	@scripts/soak $(B) patched $(N) $(SEED)
 
@@ -82,13 +91,14 @@ series: ## mails for the list at build/BASE/mail, signed off by git's identity
 	@scripts/series mail $(BASE) $(B)/git $(B)/mail
 
 clean: ## remove what was built, keep what was fetched
-	rm -rf $(addprefix $(O)/*/,stock patched debug linux check mail) $(O)/selftests* $(O)/default $(O)/log
+	rm -rf $(addprefix $(O)/*/,stock patched debug distro pmem-* linux check mail) \
+		$(O)/selftests* $(O)/pmem-selftests* $(O)/default $(O)/log
 
 distclean: ## remove build/ altogether
 	rm -rf $(O)
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "  BASE=$(BASE)       the series to work on; there is: $(BASES)"
 	@echo "  KERNEL=/path    a source tree of your own instead of Debian's"
@@ -96,10 +106,13 @@ help: ## this list
 	@echo "  DEBUG=1         make check with KASAN, kmemleak and lockdep"
 	@echo "  GROUP=name      make check: one of scripts/check only"
 	@echo "  ONLY=text       make check: cases with that in their name; PROGRAM/text"
+	@echo "  CONFIGS=        some of $(CONFIGS)"
 	@echo "  N=, SEED=       how many rounds make soak does, and where it begins"
 
 tools:
 	@scripts/install-tools $(O)/log/install-tools
+pmem-tools: tools
+	@scripts/install-tools $(O)/log/install-tools pmem
 
 # The source. A tree of the user's is copied each time it is named: it may
 # have changed.
@@ -122,19 +135,40 @@ $(B)/patched/bzImage: $(B)/.applied
 	@ln -sfn $(B)/patched $(O)/default
 $(B)/debug/bzImage: $(B)/.applied $(ZVM)/debug.config
 	@scripts/build-kernel $(B)/linux $(B)/debug "build debug linux $(BASE)" $(CURDIR)/$(ZVM)/debug.config
-$(B)/stock/bzImage $(B)/patched/bzImage $(B)/debug/bzImage: $(ZVM)/guest.config scripts/build-kernel | tools
+$(B)/distro/bzImage: $(B)/.applied $(ZVM)/distro.config
+	@scripts/build-kernel $(B)/linux $(B)/distro "build linux $(BASE) as distributions do" $(CURDIR)/$(ZVM)/distro.config
+$(B)/pmem-stock/bzImage: $(B)/source/Makefile $(ZVM)/pmem.config
+	@$(X86) scripts/build-kernel $(B)/source $(B)/pmem-stock "build stock linux $(BASE) for x86" $(CURDIR)/$(ZVM)/pmem.config
+$(B)/pmem-patched/bzImage: $(B)/.applied $(ZVM)/pmem.config
+	@$(X86) scripts/build-kernel $(B)/linux $(B)/pmem-patched "build patched linux $(BASE) for x86" $(CURDIR)/$(ZVM)/pmem.config
+$(addprefix $(B)/,$(addsuffix /bzImage,stock patched debug distro pmem-stock pmem-patched)): \
+	$(ZVM)/guest.config scripts/build-kernel | tools
+
+# A group of check-configs, and the kernel that it boots.
+dcssblk-distro admin-distro pressure-distro zram-distro kaslr-distro: $(B)/distro/bzImage rig selftests
+pmem-stock pmem-patched: %: $(B)/%/bzImage pmem-rig pmem-selftests
 
 rig: | tools
 	@$(PROGRESS) $(O)/log/zvm "build the virtual z/VM" \
 		$(MAKE) -C $(ZVM) O=$(O)/zvm
 
 # Once for all kernels, with the newest of the trees that are here.
+SELFTEST_TREE = $$(ls -d $(BASES:%=$(O)/%/source) 2>/dev/null | sort -V | tail -n 1)
+
 selftests: $(B)/source/Makefile | tools
 	@$(PROGRESS) $(O)/log/selftests "build the selftests" \
 		scripts/build-selftests \
-		$$(ls -d $(BASES:%=$(O)/%/source) 2>/dev/null | sort -V | tail -n 1) \
-		$(SELFTESTS)
+		$(SELFTEST_TREE) $(SELFTESTS)
+
+pmem-rig: | pmem-tools
+	@$(PROGRESS) $(O)/log/pmem "build the guest with persistent memory" \
+		$(MAKE) -C $(ZVM) O=$(O)/pmem GUEST=x86_64
+
+pmem-selftests: $(B)/source/Makefile | pmem-tools
+	@$(X86) $(PROGRESS) $(O)/log/pmem-selftests "build the selftests for x86" \
+		scripts/build-selftests $(SELFTEST_TREE) $(O)/pmem-selftests
 
 FORCE:
-.PHONY: all bench check table shell soak stock patched tree refresh series clean \
-	distclean help tools rig selftests FORCE
+.PHONY: all bench check check-configs table shell soak stock patched tree refresh \
+	series clean distclean help tools rig selftests pmem-tools pmem-rig \
+	pmem-selftests $(CONFIGS) FORCE

@@ -6,6 +6,7 @@
 
 #include "../../../kselftest.h"
 #include "admin.h"
+#include "blockdev.h"
 #include "dcss.h"
 
 /* Much longer than anything takes that does not wait for somebody. */
@@ -42,6 +43,8 @@ int store_bytes(const char *attr, const void *data, size_t len)
 
 int store(const char *attr, const char *text)
 {
+	if (is_blockdev(text))
+		return blockdev_store(attr, text);
 	return store_bytes(attr, text, strlen(text));
 }
 
@@ -144,6 +147,10 @@ static bool find_node(const char *segment, char *node, size_t len)
 	char path[256];
 	DIR *dir;
 
+	if (is_blockdev(segment)) {
+		snprintf(node, len, "%s", segment);
+		return KSFT_PASS;
+	}
 	snprintf(path, sizeof(path), ROOT "%s/block", segment);
 	dir = opendir(path);
 	node[0] = '\0';

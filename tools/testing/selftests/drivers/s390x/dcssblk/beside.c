@@ -80,7 +80,7 @@ static int page_in_use(void)
 	unsigned long long first, last;
 	char command[80];
 
-	if (add_segment(held) || iomem_range(held, &first, &last))
+	if (add_segment(held) || segment_range(held, &first, &last))
 		return KSFT_FAIL;
 	snprintf(command, sizeof(command), "modprobe dcss_user page=0x%llx",
 		 first);

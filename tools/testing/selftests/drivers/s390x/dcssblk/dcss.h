@@ -4,6 +4,7 @@
 #define DCSS_H
 
 #include "area.h"
+#include "blockdev.h"
 #include "case.h"
 #include "child.h"
 #include "files.h"

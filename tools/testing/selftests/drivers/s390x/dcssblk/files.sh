@@ -75,6 +75,10 @@ page_cache()
 busy()
 {
 	[ -z "$ro" ] || return
+	is_dcss "$seg" || {
+		result 4 "$seg: busy: no DCSS, has no remove that could fail"
+		return
+	}
 	second=
 	for s in $segments; do
 		[ "${s%%:*}" = "$seg" ] || second=${s%%:*}
@@ -114,6 +118,10 @@ options()	# other ways to say what is meant
 # Free memory says nothing: others take and free it, too.
 memory()
 {
+	is_dcss "$seg" || {
+		result 4 "$seg: memmap as before: no DCSS, is never removed"
+		return
+	}
 	before=$(counts)
 	for _ in 1 2 3 4 5 6 7 8; do
 		add_device "$seg" && mount_dax && umount "$mnt"

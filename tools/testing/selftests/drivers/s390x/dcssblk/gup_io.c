@@ -256,7 +256,7 @@ static int io_dev_mem(struct area *a)
 	(void)a;
 	if (fd < 0)
 		return skip("/dev/mem: %s", strerror(errno));
-	if (!opt.segment || iomem_range(opt.segment, &first, &last))
+	if (!opt.segment || segment_range(opt.segment, &first, &last))
 		return skip("no --segment in /proc/iomem");
 	iov.iov_base = mmap(NULL, pagesize, PROT_READ, MAP_SHARED, fd, first);
 	close(fd);

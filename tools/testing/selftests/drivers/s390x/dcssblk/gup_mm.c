@@ -145,7 +145,7 @@ static int mm_pagemap(struct area *a)
 	again = map_file(a->fd, a->len, PROT_READ, MAP_SHARED);
 	if (again == MAP_FAILED)
 		return fails("mmap");
-	if (opt.segment && iomem_range(opt.segment, &first, &last))
+	if (opt.segment && segment_range(opt.segment, &first, &last))
 		return wrong("no %s in /proc/iomem", opt.segment);
 	for (off = 0; off < a->len; off += pagesize) {
 		bool own = own_page(a, off);

@@ -886,11 +886,17 @@ static int protect(struct own *o, size_t at, size_t len, int prot)
 	return mprotect(o->map + at, len, prot) ? fails("mprotect") : KSFT_PASS;
 }
 
+#ifdef __s390x__
+static const char code[] = "\xa7\x29\x00\x2a"	/* lghi %r2,42 */
+			   "\x07\xfe";		/* br %r14 */
+#else
+static const char code[] = "\xb8\x2a\x00\x00\x00"	/* mov $42,%eax */
+			   "\xc3";		/* ret */
+#endif
+
 /* Text, as the loader maps it. Some machines execute whatever is readable. */
 static int text(struct own *o)
 {
-	static const char code[] = "\xa7\x29\x00\x2a"	/* lghi %r2,42 */
-				   "\x07\xfe";		/* br %r14 */
 	size_t at = middle(), next = at + pagesize;
 	int never = 42;
 

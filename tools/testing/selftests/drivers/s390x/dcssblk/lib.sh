@@ -98,6 +98,14 @@ store()		# store TEXT FILE, in a shell of its own for its message
 	sh -c 'echo "$1" >"$2"' sh "$1" "$2"
 }
 
+# A segment, or several of them, and not the path of another device with DAX.
+is_dcss()	# is_dcss SEGMENT
+{
+	case $1 in
+	/*|*:/*) return 1 ;;
+	esac
+}
+
 node_of()	# node_of NAME: its block device, when udev has done its work
 {
 	case $1 in
@@ -119,6 +127,11 @@ node_of()	# node_of NAME: its block device, when udev has done its work
 
 add_device()	# add_device LIST: sets $name and $device
 {
+	is_dcss "$1" || {
+		device=$1
+		[ -b "$1" ]
+		return
+	}
 	store "$1" $root/add || return
 	name=$(echo "${1%%:*}" | tr '[:lower:]' '[:upper:]')
 	device=$(node_of "$name")
@@ -126,7 +139,7 @@ add_device()	# add_device LIST: sets $name and $device
 
 remove_device()	# remove_device NAME
 {
-	settled store "$1" $root/remove
+	! is_dcss "$1" || settled store "$1" $root/remove
 }
 
 # What a device may not leave behind, as the kernel counts it: see

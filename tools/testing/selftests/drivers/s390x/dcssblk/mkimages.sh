@@ -4,16 +4,19 @@
 # Make the images of all segments that dcssblk.sh can use, on the machine that
 # builds, without privileges:
 #
-#	[-b BUILD] DIRECTORY
+#	[-b BUILD] [-l MIB] DIRECTORY
 #
 # BUILD is where the test programs are (default: where this script is);
 # $CROSS_COMPILE names the compiler that they are made with (default:
-# s390x-linux-gnu- unless this is an s390x), for its C library.
+# s390x-linux-gnu- unless this is an s390x), for its C library. MIB is the size of
+# a large page on the machine that they are for (default: 1).
 #
 # DIRECTORY/segments has a line NAME,TYPE,FIRST-LAST[,IMAGE] for each segment,
 # with page numbers as DEFSEG takes them; DIRECTORY/args and DIRECTORY/admin,
 # also printed, the arguments for dcssblk.sh, for what is done with files and
 # what is done with segments; DIRECTORY/disk.img is for a virtio disk, /dev/vda.
+# For a machine with persistent memory instead, DIRECTORY/memory names the images of
+# /dev/pmem0 and so on, and DIRECTORY/pmem has the arguments.
 # All segments are above 1 GiB. ODD begins and ends inside a megabyte, BAD shares
 # one with BADOVER, ONE lies in two memory sections, and EROFS begins so that its
 # file "data" is on megabytes.
@@ -26,14 +29,16 @@ set -eu
 
 usage()
 {
-	echo "usage: $0 [-b BUILD] DIRECTORY" >&2
+	echo "usage: $0 [-b BUILD] [-l MIB] DIRECTORY" >&2
 	exit 2
 }
 
 from=$(cd "$(dirname "$0")" && pwd)
-while getopts b: opt; do
+large=1
+while getopts b:l: opt; do
 	case $opt in
 	b)	from=$OPTARG ;;
+	l)	large=$OPTARG ;;
 	*)	usage ;;
 	esac
 done
@@ -101,7 +106,7 @@ proto()
 EXCHRANGE=0x40
 xfs()
 {
-	mkfs.xfs -q -f -s size=4096 -d agcount=4,su=1m,sw=1 \
+	mkfs.xfs -q -f -s size=4096 -d agcount=4,su=${large}m,sw=1 \
 		-p "$out/proto" "$out/xfs.img" || return
 	bits=$(xfs_db -r -c 'sb 0' -c 'p features_incompat' "$out/xfs.img")
 	xfs_db -x -c 'sb 0' -c "write -d features_incompat $(printf 0x%x \
@@ -111,13 +116,14 @@ xfs()
 tree
 proto >"$out/proto"
 # Files in whole megabytes, for large pages: as on an array with such stripes.
-image ext4.img 64 mkfs.ext4 -q -b 4096 -E stride=256,stripe_width=256 \
-	-d "$root" "$out/ext4.img"
+stripe=$((256 * large))
+image ext4.img $((64 * large)) mkfs.ext4 -q -b 4096 \
+	-E stride=$stripe,stripe_width=$stripe -d "$root" "$out/ext4.img"
 image ext2.img 32 mkfs.ext2 -q -b 4096 -d "$root" "$out/ext2.img"
 image xfs.img 320 xfs
 image xip.img 32 mkfs.ext2 -q -b 4096 -d "$root" "$out/xip.img"
 image erofs.img 0 mkfs.erofs -E force-inode-extended "$out/erofs.img" "$root"
-image other.img 32 mkfs.ext4 -q -b 4096 "$out/other.img"
+image other.img $((32 * large)) mkfs.ext4 -q -b 4096 "$out/other.img"
 image small.img 16 mkfs.ext4 -q -b 1024 "$out/small.img"
 image odd.img 31 mkfs.ext2 -q -b 4096 -d "$root" "$out/odd.img"
 image dm.img 16 mkfs.ext4 -q -b 4096 "$out/dm.img"
@@ -189,7 +195,17 @@ cat >"$out/admin" <<END
 -a ext2:LSW=SW,LEW=EW,LSR=SR,LER=ER,LSC=SC,LSN=SN,LEN=EN,LEW2:LEN2=EWEN,LMIX=EWEN
 -m LSW,LEW2:LEN2,LSR -u ext2:CHAIN0:CHAIN1:CHAIN2 -f ext2:ONE -F ext2:CHAIN0:CHAIN1:CHAIN2
 END
+for name in ext4 ext2 xfs erofs dm0 dm1; do
+	echo "$out/$name.img"
+done >"$out/memory"
+cat >"$out/pmem" <<END
+-s /dev/pmem0:ext4:large -s /dev/pmem1:ext2 -s /dev/pmem2:xfs:large -s /dev/pmem3:erofs:ro
+-d ext4:/dev/pmem0 -d ext4:/dev/pmem4:/dev/pmem5
+END
 cat >"$out/pressure" <<END
 -p SWAP:EXT4:ext4:large,EXT2:ext2,XFS:xfs,EROFS:erofs:ro
+END
+cat >"$out/zram" <<END
+-p /dev/zram0:EXT4:ext4:large,EXT2:ext2,XFS:xfs,EROFS:erofs:ro
 END
 cat "$out/args" "$out/admin"

@@ -1042,10 +1042,10 @@ static int invalidate(struct area *a)
 	if (fresh() || hold_page(&h, mapped))
 		return KSFT_FAIL;
 	snprintf(command, sizeof(command),
-		 "modprobe dcss_user invalidate=%s && modprobe -r dcss_user",
+		 "modprobe dax_invalidate file=%s && modprobe -r dax_invalidate",
 		 h.path);
 	if (system(command))
-		return skip("needs test_modules/dcss_user.ko");
+		return skip("needs test_modules/dax_invalidate.ko");
 	if (must_wait("truncate", do_truncate, &h) || drain(&h) ||
 	    gives("truncate", do_truncate, &h, 0))
 		return KSFT_FAIL;

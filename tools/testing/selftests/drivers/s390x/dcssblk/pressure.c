@@ -6,7 +6,7 @@
  * age, or be surprised by, whichever way the kernel looks for pages that
  * nobody uses.
  *
- *	pressure [options of gup] DIRECTORY
+ *	pressure [options of gup] [--exec xip-hello] DIRECTORY
  *
  * There is a swap area with 32 MiB free, best on a small machine.
  */
@@ -36,6 +36,9 @@
 
 #define PM_SWAP		0x4000000000000000ULL
 
+/* The number of the root memory control group: not 0 where there are others. */
+static unsigned int memcg;
+
 /* Of the root memory control group on node 0. */
 static int youngest(unsigned long *seq)
 {
@@ -47,6 +50,8 @@ static int youngest(unsigned long *seq)
 	if (!f)
 		return 0;
 	while (fgets(line, sizeof(line), f)) {
+		if (!found && sscanf(line, "memcg %u", &memcg) == 1)
+			continue;
 		if (sscanf(line, " node %d", &node) == 1 && found)
 			break;
 		number = strtoul(line, &end, 10);
@@ -63,8 +68,8 @@ static int command(char what, unsigned long seq, unsigned long arg)
 {
 	char text[128];
 
-	snprintf(text, sizeof(text), "%c 0 0 %lu %d %lu\n", what, seq,
-		 SWAPPINESS, arg);
+	snprintf(text, sizeof(text), "%c %u 0 %lu %d %lu\n", what, memcg,
+		 seq, SWAPPINESS, arg);
 	return put_string(GENERATIONS, text) ?
 	       fails("%s: %s", GENERATIONS, text) : KSFT_PASS;
 }
@@ -215,17 +220,23 @@ static void use_memory(size_t len, int fd)
 	_exit(KSFT_FAIL);
 }
 
-static int too_much(struct area *a)
+static void give_memory_back(pid_t pid)
 {
-	long swap = meminfo_kb("SwapFree"), taken;
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+/* A process that has more than there was; 0 if it does not get it. */
+static pid_t take_memory(void)
+{
 	size_t len = (meminfo_kb("MemAvailable") + TOO_MUCH_KB) * 1024UL;
+	long swap = meminfo_kb("SwapFree");
 	int ready[2];
 	pid_t pid;
 	char c;
 
-	use(a);
 	if (pipe(ready))
-		return fails("pipe");
+		return !fails("pipe");
 	pid = fork_child();
 	if (!pid) {
 		close(ready[0]);
@@ -234,15 +245,26 @@ static int too_much(struct area *a)
 	close(ready[1]);
 	if (read(ready[0], &c, 1) != 1) {
 		child_result(pid);
-		return wrong("not %zu bytes used", len);
+		return !wrong("not %zu bytes used", len);
 	}
 	close(ready[0]);
-	taken = swap - meminfo_kb("SwapFree");
+	swap -= meminfo_kb("SwapFree");
+	if (swap >= SWAPPED_KB)
+		return pid;
+	give_memory_back(pid);
+	return !wrong("%ld kB were swapped out", swap);
+}
+
+static int too_much(struct area *a)
+{
+	pid_t pid;
+
 	use(a);
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-	if (taken < SWAPPED_KB)
-		return wrong("%ld kB were swapped out", taken);
+	pid = take_memory();
+	if (!pid)
+		return KSFT_FAIL;
+	use(a);
+	give_memory_back(pid);
 	return nothing_changed(a);
 }
 
@@ -259,12 +281,98 @@ static int too_much_lru(struct area *a)
 	return too_much(a);
 }
 
+#define PROGRAMS	4
+
+struct program {
+	pid_t pid;
+	int in;
+};
+
+/* It has touched all its pages, and waits. */
+static int launch(struct program *p, const char *path)
+{
+	int to[2], from[2];
+	char line[64];
+
+	if (pipe(to) || pipe(from))
+		return fails("pipe");
+	p->in = to[1];
+	p->pid = fork_child();
+	if (!p->pid) {
+		dup2(to[0], 0);
+		dup2(from[1], 1);
+		close(to[1]);
+		execl(path, path, "wait", NULL);
+		_exit(KSFT_FAIL);
+	}
+	close(to[0]);
+	close(from[1]);
+	if (read(from[0], line, sizeof(line)) <= 0)
+		return wrong("%s does not start", path);
+	return close(from[0]);
+}
+
+/* It looks at all its pages again. */
+static int finish(struct program *p)
+{
+	if (write(p->in, "\n", 1) != 1)
+		return fails("pipe");
+	return child_result(p->pid) == 42 ? KSFT_PASS :
+	       wrong("a program does not end as it should");
+}
+
+/* What they have copied is swapped out; the last one starts when that is over. */
+static int programs(struct area *a)
+{
+	struct program p[PROGRAMS + 1] = { };
+	int i, rc = KSFT_PASS;
+	char path[300];
+	pid_t pid;
+
+	(void)a;
+	snprintf(path, sizeof(path), "%s/%s", opt.dir,
+		 opt.readonly ? "bin/xip-hello" : "hello");
+	if (!opt.readonly && copy_file(opt.exec, path))
+		return fails("%s", path);
+	for (i = 0; i < PROGRAMS; i++)
+		if (launch(&p[i], path))
+			return KSFT_FAIL;
+	pid = take_memory();
+	if (!pid || launch(&p[PROGRAMS], path))
+		return KSFT_FAIL;
+	for (i = 0; i <= PROGRAMS; i++)
+		if (finish(&p[i]))
+			rc = KSFT_FAIL;
+	give_memory_back(pid);
+	if (!opt.readonly)
+		unlink(path);
+	return rc;
+}
+
+static int programs_lru_gen(struct area *a)
+{
+	if (put_string(ENABLED, "y"))
+		return skip("no multi-gen LRU");
+	return programs(a);
+}
+
+static int programs_lru(struct area *a)
+{
+	put_string(ENABLED, "n");
+	return programs(a);
+}
+
 static const struct dcss_case cases[] = {
 	{ "generations, used", used, ANY, 0 },
 	{ "generations, not used", not_used, ANY, 0 },
 	{ "generations, written again", written_again, PRIVATE_MIX, 0 },
 	{ "no memory, generations", too_much_lru_gen, ANY, 0 },
 	{ "no memory, two lists", too_much_lru, ANY, 0 },
+	/* Text that is reclaimed, or a copy that is taken for text. */
+	{ "programs in place, generations", programs_lru_gen, 0,
+	  NO_MAPPING | NEEDS_EXEC },
+	{ "programs in place, two lists", programs_lru, 0,
+	  NO_MAPPING | NEEDS_EXEC },
 };
 
 int main(int argc, char **argv)

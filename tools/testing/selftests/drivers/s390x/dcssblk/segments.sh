@@ -97,6 +97,10 @@ memory_pressure()
 {
 	swap=${pressure%%:*}
 	mark
+	case $swap in
+	/dev/zram*)
+		echo 64M >"/sys/block/${swap#/dev/}/disksize" ;;
+	esac
 	add_device "$swap" && mkswap "$device" >/dev/null && swapon "$device"
 	result $? "$swap: a swap area"
 	for s in $(echo "${pressure#*:}" | tr , ' '); do
@@ -106,7 +110,8 @@ memory_pressure()
 		for o in "" ${large:+--large}; do
 			# shellcheck disable=SC2086 # options, to be split
 			run "$seg: memory is short${o:+, large pages}" \
-				pressure $o ${ro:+--readonly} "$mnt"
+				pressure $o ${ro:+--readonly} \
+				--exec "$here/xip-hello" "$mnt"
 		done
 		umount "$mnt" && remove_device "$seg"
 		result $? "$seg: remove"

@@ -124,7 +124,7 @@ static int begin(void)
 		image = malloc(size);
 		memcpy(image, saved, size);
 	}
-	if (iomem_range(seg_name, &first, &last))
+	if (segment_range(seg_name, &first, &last))
 		return wrong("%s is not in /proc/iomem", seg_name);
 	return dax_is(seg_name, "on");
 }
@@ -233,7 +233,7 @@ static int use_mapping(bool readonly)
 	if (differs("mapping", a.map, a.want, a.len))
 		return KSFT_FAIL;
 	pa = (pagemap_entry(getpid(), (uintptr_t)a.map) & PM_PFN) * pagesize;
-	if (iomem_range(seg_name, &first, &last) || pa < first)
+	if (segment_range(seg_name, &first, &last) || pa < first)
 		return wrong("page at %llx is not the segment's", pa);
 	if (by_other(&a, do_readv))
 		return KSFT_FAIL;

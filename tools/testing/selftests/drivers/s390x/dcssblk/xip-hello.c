@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A program that executes in place. With the argument "wait" it prints the
- * address of its landmark, waits for a byte of input, and ends with 42, so
- * that others can look at it, or put a breakpoint into it, meanwhile.
+ * address of its landmark, waits for a byte of input, looks at itself again, and
+ * ends with 42, so that others can look at it, put a breakpoint into it, or take
+ * what it has of memory, meanwhile.
  */
 #include <stdio.h>
 #include <string.h>
@@ -27,7 +28,7 @@ int main(int argc, char **argv)
 	}
 	printf("%lx\n", (unsigned long)landmark);
 	fflush(stdout);
-	if (read(0, &c, 1) != 1)
+	if (read(0, &c, 1) != 1 || xip_check())
 		return 1;
 	return landmark(41);
 }

@@ -108,7 +108,7 @@ static void count(pid_t pid, unsigned long from, unsigned long to,
 {
 	unsigned long long first = 0, last = 0, entry;
 
-	iomem_range(opt.segment, &first, &last);
+	segment_range(opt.segment, &first, &last);
 	for (; from < to; from += pagesize) {
 		entry = pagemap_entry(pid, from);
 		if (!(entry & PM_PRESENT))

@@ -3,14 +3,11 @@
  * Somebody else who is where a DCSS is, as long as this module is loaded:
  * another driver that has a segment loaded in shared mode, as monreader would;
  * or guest storage, as CP would never put it next to a segment: a page that the
- * kernel takes for some; or who has a reference to a page of a segment;
- * or a file system that drops what it has cached of a file, as virtiofs does.
+ * kernel takes for some; or who has a reference to a page of a segment.
  */
-#include <linux/fs.h>
 #include <linux/ioport.h>
 #include <linux/mm.h>
 #include <linux/module.h>
-#include <linux/pagemap.h>
 #include <asm/extmem.h>
 
 static char segment[9];
@@ -25,33 +22,16 @@ static unsigned long page;
 module_param(page, ulong, 0444);
 MODULE_PARM_DESC(page, "address of a page to have a reference to");
 
-static char *invalidate;
-module_param(invalidate, charp, 0444);
-MODULE_PARM_DESC(invalidate, "path of a file whose page cache is to be dropped");
-
 static struct resource ram = {
 	.name = "System RAM",
 	.flags = IORESOURCE_SYSTEM_RAM | IORESOURCE_BUSY,
 };
-
-/* What is in use stays, and is no error. */
-static int drop_page_cache(void)
-{
-	struct file *file = filp_open(invalidate, O_RDONLY, 0);
-
-	if (IS_ERR(file))
-		return PTR_ERR(file);
-	invalidate_inode_pages2(file->f_mapping);
-	return filp_close(file, NULL);
-}
 
 static int __init dcss_user_init(void)
 {
 	unsigned long start, end;
 	int rc = 0;
 
-	if (invalidate)
-		return drop_page_cache();
 	if (page) {
 		if (!pfn_valid(PHYS_PFN(page)))
 			return -ENXIO;
