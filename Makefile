@@ -71,6 +71,9 @@ check-configs: $(CONFIGS) ## the same for other kernels and machines: CONFIGS=, 
 soak: $(B)/patched/bzImage rig selftests ## N=1000 rounds of random operations on several devices
 	@scripts/soak $(B) patched $(N) $(SEED)
 
+mutants: $(B)/patched/bzImage rig selftests ## a kernel without each patch: its test has to fail; hours, goes on where it was
+	@ONLY= scripts/mutants $(B) $(BASE) "$(ONLY)"
+
 bench: $(B)/stock/bzImage $(B)/patched/bzImage rig selftests ## what struct pages cost, against stock
 	@scripts/bench $(B) $(BASE)
 
@@ -91,7 +94,7 @@ series: ## mails for the list at build/BASE/mail, signed off by git's identity
 	@scripts/series mail $(BASE) $(B)/git $(B)/mail
 
 clean: ## remove what was built, keep what was fetched
-	rm -rf $(addprefix $(O)/*/,stock patched debug distro pmem-* linux check mail) \
+	rm -rf $(addprefix $(O)/*/,stock patched debug distro pmem-* linux check mail mutant) \
 		$(O)/selftests* $(O)/pmem-selftests* $(O)/default $(O)/log
 
 distclean: ## remove build/ altogether
@@ -106,6 +109,7 @@ help: ## this list
 	@echo "  DEBUG=1         make check with KASAN, kmemleak and lockdep"
 	@echo "  GROUP=name      make check: one of scripts/check only"
 	@echo "  ONLY=text       make check: cases with that in their name; PROGRAM/text"
+	@echo "                  make mutants: patches with that in their name"
 	@echo "  CONFIGS=        some of $(CONFIGS)"
 	@echo "  N=, SEED=       how many rounds make soak does, and where it begins"
 
@@ -122,7 +126,7 @@ $(B)/source/Makefile: scripts/fetch-source patches/$(BASE)/suites $(if $(KERNEL)
 	@touch $@
 
 # The series is applied to a copy that shares unchanged files.
-$(B)/.applied: $(wildcard patches/$(BASE)/*) $(NEW_FILES) scripts/series $(B)/source/Makefile
+$(B)/.applied: $(wildcard patches/$(BASE)/*.patch) patches/$(BASE)/series $(NEW_FILES) scripts/series $(B)/source/Makefile
 	@[ $(B)/.applied -nt $(B)/source/Makefile ] || rm -rf $(B)/linux
 	@$(PROGRESS) $(O)/log/apply-$(BASE) "apply patches/$(BASE)" \
 		scripts/series apply $(BASE) $(B)/source $(B)/linux
@@ -169,6 +173,6 @@ pmem-selftests: $(B)/source/Makefile | pmem-tools
 		scripts/build-selftests $(SELFTEST_TREE) $(O)/pmem-selftests
 
 FORCE:
-.PHONY: all bench check check-configs table shell soak stock patched tree refresh \
+.PHONY: all bench check check-configs mutants table shell soak stock patched tree refresh \
 	series clean distclean help tools rig selftests pmem-tools pmem-rig \
 	pmem-selftests $(CONFIGS) FORCE
