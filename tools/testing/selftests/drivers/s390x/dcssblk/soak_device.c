@@ -269,7 +269,7 @@ static void op_lazy(struct worker *w)
 	struct view v;
 
 	view_of(w, &v, PROT_READ | PROT_WRITE, MAP_SHARED);
-	touch_all(&v, one_in(2));
+	touch_view(&v, one_in(2));
 	if (close(v.fd))
 		bad("close");
 	if (umount2(w->mnt, MNT_DETACH))

@@ -73,7 +73,7 @@ static void op_punch(struct worker *w)
 	struct view v;
 
 	view_of(w, &v, PROT_READ, MAP_SHARED);
-	touch_all(&v, false);
+	touch_view(&v, false);
 	if (can_punch(w)) {
 		punch(&v, v.off, v.len);
 		punched(&v, v.off, v.len);
@@ -89,7 +89,7 @@ static void op_unlink(struct worker *w)
 
 	view_of(w, &v, PROT_READ | PROT_WRITE, MAP_SHARED);
 	if (one_in(2))
-		touch_all(&v, one_in(2));
+		touch_view(&v, one_in(2));
 	trace("unlink %s", v.path);
 	if (unlink(v.path))
 		bad("unlink %s", v.path);
@@ -130,7 +130,7 @@ void op_map_shared(struct worker *w)
 
 	view_of(w, &v, PROT_READ | PROT_WRITE, MAP_SHARED);
 	if (one_in(2))
-		touch_all(&v, false);
+		touch_view(&v, false);
 	check_view(&v);
 	scribble(v.want, v.used);
 	memcpy(v.map, v.want, v.used);
@@ -152,7 +152,7 @@ void op_map_private(struct worker *w)
 
 	view_of(w, &v, PROT_READ | PROT_WRITE, MAP_PRIVATE);
 	if (one_in(2))
-		touch_all(&v, false);
+		touch_view(&v, false);
 	check_view(&v);
 	scribble(copy, v.len);
 	for (i = 0; i < v.len; i += 2 * pagesize)
@@ -531,7 +531,7 @@ static void op_fork(struct worker *w)
 	pid_t pid;
 
 	view_of(w, &v, PROT_READ | PROT_WRITE, priv ? MAP_PRIVATE : MAP_SHARED);
-	touch_all(&v, pin || one_in(2));
+	touch_view(&v, pin || one_in(2));
 	if (pin)
 		splice_in(&v, fds, 0, v.used);
 	scribble(data, v.used);
@@ -556,7 +556,7 @@ static void op_mm(struct worker *w)
 	char *to;
 
 	view_of(w, &v, PROT_READ | PROT_WRITE, MAP_SHARED);
-	touch_all(&v, one_in(2));
+	touch_view(&v, one_in(2));
 	switch (below(5)) {
 	case 0:
 		if (mlock(v.map, v.len) || munlock(v.map, v.len))

@@ -254,7 +254,7 @@ void check_view(struct view *v)
 	check_range(v->w, v->fd, v->f, v->off, v->used);
 }
 
-void touch_all(struct view *v, bool write)
+void touch_view(struct view *v, bool write)
 {
 	size_t i;
 

@@ -40,7 +40,7 @@ void view_of(struct worker *w, struct view *v, int prot, int flags);
 void unmap(struct view *v);
 void close_view(struct view *v);
 void check_view(struct view *v);
-void touch_all(struct view *v, bool write);
+void touch_view(struct view *v, bool write);
 void wait_for(pid_t pid, const char *what);
 
 #endif
