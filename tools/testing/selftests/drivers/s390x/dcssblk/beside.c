@@ -15,6 +15,7 @@
  */
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "../../../kselftest.h"
@@ -25,6 +26,8 @@
 /* Much longer than anything takes that does not wait for somebody. */
 #define CHILD_TRIES	200		/* of 100 ms */
 #define LOST_ROUNDS	20		/* each waits for its turn */
+#define SAME_ROUNDS	20
+#define OPEN_ROUNDS	10
 #define FAIL_ROUNDS	3
 #define FAILSLAB	"/sys/kernel/debug/failslab/"
 
@@ -292,6 +295,99 @@ static void on_signal(int sig)
 	set_stop(true);
 }
 
+/* The name belongs to a device until CP has taken its segment away. */
+static int add_and_remove_it(void)
+{
+	int rc;
+
+	while (!stopped()) {
+		rc = store("add", other);
+		if (rc && rc != EEXIST)
+			return wrong("add %s: %s", other, strerror(rc));
+		rc = store("remove", other);
+		if (rc && rc != ENODEV)
+			return wrong("remove %s: %s", other, strerror(rc));
+		/* Who adds it at once again leaves nothing to the other one. */
+		usleep(rand() % 5000);
+	}
+	return KSFT_PASS;
+}
+
+static int two_add_and_remove(void)
+{
+	int i, rc, status;
+	pid_t pid;
+
+	set_stop(false);
+	signal(SIGTERM, on_signal);
+	pid = fork();
+	if (!pid)
+		_exit(add_and_remove_it());
+	for (i = 0; i < SAME_ROUNDS;) {
+		rc = store("add", other);
+		/* Most of the time the other one has it. */
+		if (!rc) {
+			i++;
+			rc = store("remove", other);
+			usleep(rand() % 5000);
+		}
+		if (rc && rc != EEXIST && rc != ENODEV)
+			break;
+	}
+	kill(pid, SIGTERM);
+	waitpid(pid, &status, 0);
+	signal(SIGTERM, SIG_DFL);
+	store("remove", other);
+	if (i < SAME_ROUNDS)
+		return wrong("round %d: %s", i, strerror(rc));
+	return WEXITSTATUS(status);
+}
+
+/* What is open stays, however short before it could have been removed. */
+static int open_and_look(const char *node)
+{
+	struct stat is, was;
+	char path[80];
+	int fd;
+
+	snprintf(path, sizeof(path), ROOT "%s/shared", other);
+	while (!stopped()) {
+		fd = open(node, O_RDONLY);
+		if (fd < 0)
+			continue;
+		memset(&was, 0, sizeof(was));
+		stat(path, &was);
+		usleep(200000);
+		/* Another one of this name has another inode. */
+		if (stat(path, &is) || is.st_ino != was.st_ino)
+			return wrong("%s is removed while it is open", other);
+		close(fd);
+		usleep(rand() % 50000);
+	}
+	return KSFT_PASS;
+}
+
+static int open_beside_remove(void)
+{
+	int i, status, rc = KSFT_PASS;
+	char node[64];
+	pid_t pid;
+
+	if (add_segment(other) || node_of(other, node, sizeof(node)))
+		return KSFT_FAIL;
+	set_stop(false);
+	signal(SIGTERM, on_signal);
+	pid = fork();
+	if (!pid)
+		_exit(open_and_look(node));
+	for (i = 0; i < OPEN_ROUNDS && !rc; i++)
+		rc = remove_segment(other) || add_segment(other);
+	kill(pid, SIGTERM);
+	waitpid(pid, &status, 0);
+	signal(SIGTERM, SIG_DFL);
+	return remove_segment(other) || rc ? KSFT_FAIL : WEXITSTATUS(status);
+}
+
 /*
  * CP takes the segment away, and then does not load it again: until its device
  * is gone, its addresses belong to it.
@@ -437,6 +533,9 @@ static const struct step {
 	  switch_beside_close },
 	/* Oops in the vmemmap, when the second one got there. */
 	{ "add of what overlaps a lost segment", overlap_beside_lost },
+	/* Two who do the same. */
+	{ "add and remove beside add and remove", two_add_and_remove },
+	{ "open beside remove", open_beside_remove },
 	/* Neither of them came back. */
 	{ "a write beside an add that fails", write_beside_failing_add },
 };

@@ -580,6 +580,36 @@ static int detach_unlinked(struct area *a)
 	return all_ends();
 }
 
+static int do_mount(const void *arg)
+{
+	(void)arg;
+	return mount(node, opt.dir, opt.type, opt.readonly ? MS_RDONLY : 0,
+		     "dax");
+}
+
+/* A page that is of no file, and that somebody in the kernel has. */
+static int foreign_page(struct area *a)
+{
+	unsigned long long first, last;
+	struct held h = { };
+	char command[80];
+	int rc;
+
+	(void)a;
+	if (hold_fresh(&h) || drain(&h) ||
+	    iomem_range(opt.segment, &first, &last))
+		return KSFT_FAIL;
+	snprintf(command, sizeof(command), "modprobe dcss_user page=0x%llx",
+		 first);
+	if (system(command))
+		return skip("needs test_modules/dcss_user.ko");
+	rc = gives("umount", do_umount, NULL, 0) ||
+	     gives("mount", do_mount, NULL, EBUSY);
+	if (system("rmmod dcss_user"))
+		return wrong("rmmod dcss_user");
+	return rc || mount_as("dax") ? KSFT_FAIL : all_ends();
+}
+
 /* In a namespace that ends with the process; the pipe is older. */
 static int in_namespace(struct held *h)
 {
@@ -963,6 +993,9 @@ static const struct dcss_case cases[] = {
 	{ "umount -l", detach_only, 0, NO_MAPPING },
 	{ "umount -l and mount again, unlinked", detach_unlinked, 0, ALONE },
 	{ "mount namespace ends", namespace_ends, 0, ALONE },
+	/* No file system knows of it: it is for the driver to refuse the next. */
+	{ "page of no file in use, mount is refused", foreign_page, 0,
+	  NO_MAPPING },
 
 	/* No write is left to the file that a page in use could be part of. */
 	{ "remount read-only", read_only, 0, ALONE },
