@@ -596,6 +596,8 @@ static int foreign_page(struct area *a)
 	int rc;
 
 	(void)a;
+	if (is_blockdev(opt.segment))
+		return skip("not a DCSS");
 	if (hold_fresh(&h) || drain(&h) ||
 	    iomem_range(opt.segment, &first, &last))
 		return KSFT_FAIL;
