@@ -149,7 +149,7 @@ static bool find_node(const char *segment, char *node, size_t len)
 
 	if (is_blockdev(segment)) {
 		snprintf(node, len, "%s", segment);
-		return KSFT_PASS;
+		return true;
 	}
 	snprintf(path, sizeof(path), ROOT "%s/block", segment);
 	dir = opendir(path);
