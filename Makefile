@@ -43,17 +43,18 @@ X86 := ARCH=x86_64 CROSS_COMPILE=x86_64-linux-gnu-
 
 # The new files of the series, at the path they have in the kernel.
 NEW_FILES = $(shell scripts/series adds $(BASE))
-PATCHES = $(shell scripts/series list $(BASE))
+# A base whose series is empty has a stock kernel only.
+KERNELS = stock $(if $(shell scripts/series list $(BASE)),patched)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .SECONDARY:
 
-all: $(B)/stock/bzImage $(B)/patched/bzImage rig selftests ## build, boot, mount a DCSS with -o dax, show what works
+all: $(KERNELS:%=$(B)/%/bzImage) rig selftests ## build, boot, mount a DCSS with -o dax, show what works
 	@scripts/show $(B) $(BASE)
 
-table: $(B)/stock/bzImage $(if $(PATCHES),$(B)/patched/bzImage) rig selftests ## what works, into the tables of README and Documentation
+table: $(KERNELS:%=$(B)/%/bzImage) rig selftests ## what works, into the tables of README and Documentation
 	@scripts/show $(B) $(BASE) --write
 	@scripts/check-works $(B) $(BASE) --write
 
@@ -61,7 +62,7 @@ ifeq ($(DEBUG),1)
 check: $(B)/debug/bzImage rig selftests
 	@scripts/check $(B) $(BASE) $(or $(GROUP),dcssblk-debug admin-debug soak-debug)
 else
-check: $(B)/stock/bzImage $(B)/patched/bzImage rig selftests ## pass the tests; the last line counts them (GROUP=, ONLY=)
+check: $(KERNELS:%=$(B)/%/bzImage) rig selftests ## pass the tests; the last line counts them (GROUP=, ONLY=)
 	@scripts/check $(B) $(BASE) $(GROUP)
 endif
 
