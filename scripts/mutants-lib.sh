@@ -112,7 +112,26 @@ note_sources() {
 	(cd "$build/linux" && xargs sha256sum < "$kept/.files") > "$kept/.sources"
 }
 
-# "seen to fail", "survived" and the like, or nothing if it was not run.
+# What was seen the last time, on whatever kernel, is in the repository: a line for
+# each mutation, with what says that it is still the same one.
+seen_key() {			# seen_key NAME
+	grep -v '^Why: ' "$data/$1" | sha256sum | cut -c 1-16
+}
+
+seen_before() {			# seen_before NAME
+	sed -n "s/^$1 $(seen_key "$1") //p" "$series/seen" 2> /dev/null || :
+}
+
+keep_seen() {			# keep_seen NAME RESULT
+	{
+		grep -v "^$1 " "$series/seen" 2> /dev/null || :
+		echo "$1 $(seen_key "$1") $2"
+	} | sort > "$kept/.seen"
+	cp "$kept/.seen" "$series/seen"
+}
+
+# "seen to fail", "survived" and the like, or nothing if it was not run on this
+# kernel and with this test.
 result_of() {			# result_of NAME
 	[ -f "$kept/$1" ] && [ "$(sed -n 1p "$kept/$1")" = "$(key_of "$1")" ] ||
 		return 0
@@ -162,7 +181,7 @@ table() {
 	END
 	head_of Patch "What is wrong without it" "Test that fails" By Result
 	mutations | while read -r name; do
-		result=$(result_of "$name")
+		result=$(seen_before "$name")
 		row "$(subject "$(field "$name" Patch)")" \
 			"$(field "$name" Why)" "$(field "$name" Test)" \
 			"$(field "$name" Fails)" "${result:-not run yet}"

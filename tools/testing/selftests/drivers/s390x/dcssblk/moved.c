@@ -191,6 +191,13 @@ static int do_unshare(const void *arg)
 	return fallocate(h->fd, FALLOC_FL_UNSHARE_RANGE, h->from, pagesize);
 }
 
+static int do_unshare_all(const void *arg)
+{
+	const struct held *h = arg;
+
+	return fallocate(h->fd, FALLOC_FL_UNSHARE_RANGE, 0, h->len);
+}
+
 static int do_write_behind(const void *arg)
 {
 	const struct held *h = arg;
@@ -313,6 +320,7 @@ static int unshare(struct area *a)
 	block = block_at(h.fd, h.from);
 	if (must_wait("unshare", do_unshare, &h) || clone_goes(block) || drain(&h) ||
 	    gives("unshare", do_unshare, &h, 0) ||
+	    gives("unshare all of it", do_unshare_all, &h, 0) ||
 	    new_data(&h, 0, h.data, 0))
 		return KSFT_FAIL;
 	return held_ends(&h);

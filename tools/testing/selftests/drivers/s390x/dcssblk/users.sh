@@ -100,6 +100,10 @@ result $? "shared 0: EBUSY"
 result $? "all segments as they were"
 log | grep -q "dcssblk: .*$first"
 result $? "the log has a line of it"
+# It loads shared segments, and could not load one that is exclusive.
+rmmod dcss_user && insmod "$module" segment="$first" && rmmod dcss_user &&
+	insmod "$module" segment="$last"
+result $? "the other driver may load the first one, too"
 
 store "$first" $root/remove && ! loaded "$first" && loaded "$last"
 result $? "removed, what the other driver uses stays"
