@@ -9,20 +9,106 @@
  * a file system map the storage into processes and lets these use it for
  * whatever get_user_pages() is good for.
  *
+ * One page in 64 of the range would be taken from the guest's storage for the
+ * struct pages, and execute in place is there to save storage. Until a page is
+ * handed out, its struct page is like all others. So all of them are mapped to
+ * one page of struct pages, the template, read-only. A stretch of 64 pages gets
+ * a page of struct pages of its own before one of its pages is handed out, and
+ * loses it when the range is not used any more. See
+ * Documentation/arch/s390/dcss-memmap.rst.
+ *
  * This file deals in address ranges. Segments, their names and what is built
  * from them are the caller's business.
  */
 
+#include <linux/bitmap.h>
+#include <linux/bitops.h>
 #include <linux/device.h>
 #include <linux/err.h>
 #include <linux/export.h>
+#include <linux/gfp.h>
 #include <linux/ioport.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
 #include <linux/page_ref.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/string.h>
+#include <linux/vmstat.h>
 #include <asm/dcss_memmap.h>
+
+/* As many struct pages are in a page of them, if there is a template. */
+#define STRETCH_PAGES	64
+
+/* The first page frame of a stretch, and how many stretches there are. */
+static unsigned long dcss_memmap_pfn(const struct dcss_memmap *memmap,
+				     unsigned long stretch)
+{
+	return PHYS_PFN(memmap->pgmap.range.start) +
+		stretch * STRETCH_PAGES;
+}
+
+static unsigned long dcss_memmap_stretches(const struct dcss_memmap *memmap)
+{
+	return PHYS_PFN(range_len(&memmap->pgmap.range)) / STRETCH_PAGES;
+}
+
+static void dcss_memmap_free_template(struct dcss_memmap *memmap)
+{
+	bitmap_free(memmap->own);
+	bitmap_free(memmap->fixed);
+	memmap->own = NULL;
+	memmap->fixed = NULL;
+	free_page((unsigned long)memmap->pgmap.memmap_template);
+	memmap->pgmap.memmap_template = NULL;
+}
+
+/* Without a template, all struct pages are there all the time. */
+static int dcss_memmap_alloc_template(struct dcss_memmap *memmap)
+{
+	unsigned long nr = dcss_memmap_stretches(memmap);
+
+	/* KMSAN makes them larger. */
+	if (STRETCH_PAGES * sizeof(struct page) != PAGE_SIZE)
+		return 0;
+	memmap->pgmap.memmap_template = (void *)get_zeroed_page(GFP_KERNEL);
+	memmap->own = bitmap_zalloc(nr, GFP_KERNEL);
+	memmap->fixed = bitmap_zalloc(nr, GFP_KERNEL);
+	if (memmap->pgmap.memmap_template && memmap->own && memmap->fixed)
+		return 0;
+	dcss_memmap_free_template(memmap);
+	return -ENOMEM;
+}
+
+/* Where other storage is near, struct pages may have been there before. */
+static void dcss_memmap_find_fixed(struct dcss_memmap *memmap)
+{
+	unsigned long i, pfn, nr = dcss_memmap_stretches(memmap);
+	unsigned long end_pfn = dcss_memmap_pfn(memmap, nr);
+
+	for (i = 0; i < nr; i++) {
+		pfn = vmemmap_template_end(dcss_memmap_pfn(memmap, i), end_pfn);
+		i = (pfn - dcss_memmap_pfn(memmap, 0)) / STRETCH_PAGES;
+		if (i >= nr)
+			break;
+		set_bit(i, memmap->fixed);
+		set_bit(i, memmap->own);
+	}
+}
+
+/* The next stretch from @i on that has struct pages of its own. */
+static unsigned long dcss_memmap_next_own(const struct dcss_memmap *memmap,
+					  unsigned long i)
+{
+	if (!memmap->own)
+		return i;
+	return find_next_bit(memmap->own, dcss_memmap_stretches(memmap), i);
+}
+
+#define for_each_own_stretch(memmap, i)					\
+	for (i = dcss_memmap_next_own(memmap, 0);			\
+	     i < dcss_memmap_stretches(memmap);				\
+	     i = dcss_memmap_next_own(memmap, i + 1))
 
 /**
  * dcss_memmap_add - add struct pages for a range of DCSS storage
@@ -43,8 +129,7 @@
  * rest of such a megabyte gets struct pages as well. They are outside of
  * @start to @end, so nobody who asks the owner is handed one of them.
  *
- * One page in 64 of the range is taken from the guest's storage for the
- * struct pages.
+ * Before a page is handed out, it takes dcss_memmap_populate().
  *
  * Context: Process context, may sleep.
  * Return: 0 on success,
@@ -60,6 +145,7 @@ int dcss_memmap_add(struct dcss_memmap *memmap, struct device *dev,
 	phys_addr_t first = ALIGN_DOWN(start, SUBSECTION_SIZE);
 	phys_addr_t last = ALIGN(end + 1, SUBSECTION_SIZE) - 1;
 	void *addr;
+	int rc;
 
 	if (start >= end || !PAGE_ALIGNED(start | (end + 1)))
 		return -EINVAL;
@@ -74,10 +160,140 @@ int dcss_memmap_add(struct dcss_memmap *memmap, struct device *dev,
 	memmap->pgmap.range.start = first;
 	memmap->pgmap.range.end = last;
 	memmap->pgmap.nr_range = 1;
+	spin_lock_init(&memmap->lock);
+	rc = dcss_memmap_alloc_template(memmap);
+	if (rc)
+		return rc;
 	addr = devm_memremap_pages(dev, &memmap->pgmap);
-	return PTR_ERR_OR_ZERO(addr);
+	if (IS_ERR(addr)) {
+		dcss_memmap_free_template(memmap);
+		return PTR_ERR(addr);
+	}
+	if (memmap->own)
+		dcss_memmap_find_fixed(memmap);
+	return 0;
 }
 EXPORT_SYMBOL_GPL(dcss_memmap_add);
+
+/* Give a stretch @page for its struct pages. Does not, if it has one by now. */
+static bool dcss_memmap_set_own(struct dcss_memmap *memmap, unsigned long i,
+				struct page *page)
+{
+	bool done = false;
+
+	copy_page(page, memmap->pgmap.memmap_template);
+	spin_lock(&memmap->lock);
+	if (!test_bit(i, memmap->own)) {
+		vmemmap_set_own(dcss_memmap_pfn(memmap, i), page, false);
+		/* Who sees the bit sees what it stands for. */
+		smp_mb__before_atomic();
+		set_bit(i, memmap->own);
+		memmap->nr_own++;
+		done = true;
+	}
+	spin_unlock(&memmap->lock);
+	if (done)
+		memmap_pages_add(1);
+	return done;
+}
+
+/**
+ * dcss_memmap_populate - have struct pages for pages to be handed out
+ * @memmap: range, as dcss_memmap_add() left it
+ * @start: address of the first page, inside the range
+ * @nr_pages: number of pages, all inside the range
+ *
+ * Takes a page of the guest's storage for each 64 pages, aligned, of which none
+ * has been handed out since dcss_memmap_trim().
+ *
+ * Context: Process context, may sleep. An allocation is GFP_KERNEL; a caller who
+ * must not wait for file systems says so by memalloc_nofs_save().
+ * Return: 0, or -ENOMEM. What was there before stays then.
+ */
+int dcss_memmap_populate(struct dcss_memmap *memmap, phys_addr_t start,
+			 unsigned long nr_pages)
+{
+	unsigned long first = PHYS_PFN(start - memmap->pgmap.range.start);
+	unsigned long i, last;
+	struct page *page;
+
+	if (!memmap->own || !nr_pages)
+		return 0;
+	last = (first + nr_pages - 1) / STRETCH_PAGES;
+	for (i = first / STRETCH_PAGES; i <= last; i++) {
+		if (test_bit_acquire(i, memmap->own))
+			continue;
+		page = (void *)__get_free_page(GFP_KERNEL);
+		if (!page)
+			return -ENOMEM;
+		if (!dcss_memmap_set_own(memmap, i, page))
+			free_page((unsigned long)page);
+	}
+	return 0;
+}
+EXPORT_SYMBOL_GPL(dcss_memmap_populate);
+
+/* A page of a file that is mapped has a mapping, and no more references. */
+static bool dcss_memmap_stretch_idle(const struct dcss_memmap *memmap,
+				     unsigned long i)
+{
+	struct page *page = pfn_to_page(dcss_memmap_pfn(memmap, i));
+	unsigned int n;
+
+	for (n = 0; n < STRETCH_PAGES; n++, page++) {
+		if (page_ref_count(page) != 1 || page->mapping)
+			return false;
+	}
+	return true;
+}
+
+static void dcss_memmap_drop_own(struct dcss_memmap *memmap, unsigned long i)
+{
+	unsigned long pfn = dcss_memmap_pfn(memmap, i);
+	struct page *page = vmemmap_get_own(pfn);
+
+	spin_lock(&memmap->lock);
+	clear_bit(i, memmap->own);
+	vmemmap_set_own(pfn, memmap->pgmap.memmap_template, true);
+	memmap->nr_own--;
+	spin_unlock(&memmap->lock);
+	free_page((unsigned long)page);
+	memmap_pages_add(-1);
+}
+
+/**
+ * dcss_memmap_trim - take back the struct pages of what is idle
+ * @memmap: range, as dcss_memmap_add() left it
+ *
+ * For a range that nobody uses: no file system is mounted from it, and nobody
+ * calls dcss_memmap_populate() meanwhile. Pages may still be in use by others,
+ * and keep their struct pages.
+ *
+ * Context: Process context, may sleep.
+ * Return: true if a page is still in use.
+ */
+bool dcss_memmap_trim(struct dcss_memmap *memmap)
+{
+	unsigned long i;
+	bool busy = false;
+
+	if (memmap->own && !memmap->nr_own)
+		return false;
+	/*
+	 * get_user_pages_fast() may have read a page table before the page was
+	 * unmapped, and takes a reference now to see that it is too late.
+	 */
+	synchronize_rcu();
+	for_each_own_stretch(memmap, i) {
+		if (!dcss_memmap_stretch_idle(memmap, i))
+			busy = true;
+		else if (memmap->own && !test_bit(i, memmap->fixed))
+			dcss_memmap_drop_own(memmap, i);
+		cond_resched();
+	}
+	return busy;
+}
+EXPORT_SYMBOL_GPL(dcss_memmap_trim);
 
 /**
  * dcss_memmap_busy - is a page of a range of DCSS storage in use?
@@ -95,14 +311,17 @@ EXPORT_SYMBOL_GPL(dcss_memmap_add);
  */
 bool dcss_memmap_busy(const struct dcss_memmap *memmap)
 {
-	const struct range *range = &memmap->pgmap.range;
-	unsigned long pfn, end_pfn = PHYS_PFN(range->end + 1);
+	unsigned long i;
+	struct page *page;
+	unsigned int n;
 
-	for (pfn = PHYS_PFN(range->start); pfn < end_pfn; pfn++) {
-		if (page_ref_count(pfn_to_page(pfn)) > 1)
-			return true;
-		if (!(pfn % PAGES_PER_SECTION))
-			cond_resched();
+	for_each_own_stretch(memmap, i) {
+		page = pfn_to_page(dcss_memmap_pfn(memmap, i));
+		for (n = 0; n < STRETCH_PAGES; n++, page++) {
+			if (page_ref_count(page) > 1)
+				return true;
+		}
+		cond_resched();
 	}
 	return false;
 }
@@ -112,22 +331,47 @@ EXPORT_SYMBOL_GPL(dcss_memmap_busy);
  * memunmap_pages() waits for nobody who has pinned a page. Without a reference
  * left, pages cannot be pinned any more.
  */
-static bool dcss_memmap_freeze(struct dcss_memmap *memmap)
+static bool dcss_memmap_freeze_stretch(struct page *page)
 {
-	unsigned long first = PHYS_PFN(memmap->pgmap.range.start);
-	unsigned long pfn, end_pfn = PHYS_PFN(memmap->pgmap.range.end + 1);
+	unsigned int n;
 
-	for (pfn = first; pfn < end_pfn; pfn++) {
-		if (!page_ref_freeze(pfn_to_page(pfn), 1))
+	for (n = 0; n < STRETCH_PAGES; n++) {
+		if (!page_ref_freeze(page + n, 1))
 			goto undo;
-		if (!(pfn % PAGES_PER_SECTION))
-			cond_resched();
 	}
 	return true;
 
 undo:
-	while (pfn-- > first)
-		page_ref_unfreeze(pfn_to_page(pfn), 1);
+	while (n--)
+		page_ref_unfreeze(page + n, 1);
+	return false;
+}
+
+static void dcss_memmap_unfreeze_stretch(struct page *page)
+{
+	unsigned int n;
+
+	for (n = 0; n < STRETCH_PAGES; n++)
+		page_ref_unfreeze(page + n, 1);
+}
+
+static bool dcss_memmap_freeze(struct dcss_memmap *memmap)
+{
+	unsigned long i, k;
+
+	for_each_own_stretch(memmap, i) {
+		if (!dcss_memmap_freeze_stretch(pfn_to_page(dcss_memmap_pfn(memmap, i))))
+			goto undo;
+		cond_resched();
+	}
+	return true;
+
+undo:
+	for_each_own_stretch(memmap, k) {
+		if (k == i)
+			break;
+		dcss_memmap_unfreeze_stretch(pfn_to_page(dcss_memmap_pfn(memmap, k)));
+	}
 	return false;
 }
 
@@ -150,6 +394,9 @@ int dcss_memmap_remove(struct dcss_memmap *memmap)
 	if (!dcss_memmap_freeze(memmap))
 		return -EBUSY;
 	devm_memunmap_pages(memmap->dev, &memmap->pgmap);
+	/* The pages that were there on demand are free by now. */
+	memmap_pages_add(-memmap->nr_own);
+	dcss_memmap_free_template(memmap);
 	return 0;
 }
 EXPORT_SYMBOL_GPL(dcss_memmap_remove);

@@ -8,6 +8,7 @@
 
 #include <linux/errno.h>
 #include <linux/memremap.h>
+#include <linux/spinlock.h>
 #include <linux/types.h>
 
 struct device;
@@ -16,18 +17,29 @@ struct device;
  * struct dcss_memmap - the struct pages of one range of DCSS storage
  * @pgmap: the range as memory hotplug knows it, whole megabytes
  * @dev: device that the range belongs to
+ * @lock: who gives a stretch of the range struct pages of its own, or takes them
+ * @own: a bit for each stretch that has struct pages of its own
+ * @fixed: those which have them all the time
+ * @nr_own: number of stretches that have got them on demand
  *
  * Opaque to the owner, who provides the memory for it.
  */
 struct dcss_memmap {
 	struct dev_pagemap pgmap;
 	struct device *dev;
+	spinlock_t lock;
+	unsigned long *own;
+	unsigned long *fixed;
+	unsigned long nr_own;
 };
 
 #ifdef CONFIG_FS_DAX
 int dcss_memmap_add(struct dcss_memmap *memmap, struct device *dev,
 		    phys_addr_t start, phys_addr_t end);
 int dcss_memmap_remove(struct dcss_memmap *memmap);
+int dcss_memmap_populate(struct dcss_memmap *memmap, phys_addr_t start,
+			 unsigned long nr_pages);
+bool dcss_memmap_trim(struct dcss_memmap *memmap);
 bool dcss_memmap_busy(const struct dcss_memmap *memmap);
 #else
 static inline int dcss_memmap_add(struct dcss_memmap *memmap,
@@ -40,6 +52,18 @@ static inline int dcss_memmap_add(struct dcss_memmap *memmap,
 static inline int dcss_memmap_remove(struct dcss_memmap *memmap)
 {
 	return 0;
+}
+
+static inline int dcss_memmap_populate(struct dcss_memmap *memmap,
+				       phys_addr_t start,
+				       unsigned long nr_pages)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline bool dcss_memmap_trim(struct dcss_memmap *memmap)
+{
+	return false;
 }
 
 static inline bool dcss_memmap_busy(const struct dcss_memmap *memmap)

@@ -92,6 +92,22 @@ busy()
 	done
 }
 
+# Adds, mounts and removes by itself.
+struct_pages()
+{
+	[ "$data" ] || return
+	is_dcss "$seg" || {
+		result 4 "$seg: memmap: no DCSS, its struct pages are all there"
+		return
+	}
+	for o in "" ${large:+--large}; do
+		# shellcheck disable=SC2086 # options, to be split
+		run "$seg: memmap${o:+, large pages}" memmap $o \
+			${ro:+--readonly} "$seg" "$(node_of "$seg")" "$type" \
+			"$mnt"
+	done
+}
+
 # Mounts and removes by themselves.
 ends()
 {
@@ -161,6 +177,7 @@ one_segment()
 	fi
 	busy
 	ends
+	struct_pages
 	remove_device "$seg"
 	result $? "$seg: remove"
 	[ -n "$programs" ] || memory
