@@ -23,6 +23,7 @@
 
 #include <linux/bitmap.h>
 #include <linux/bitops.h>
+#include <linux/dax.h>
 #include <linux/device.h>
 #include <linux/err.h>
 #include <linux/export.h>
@@ -31,7 +32,6 @@
 #include <linux/mm.h>
 #include <linux/mmzone.h>
 #include <linux/page_ref.h>
-#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/string.h>
 #include <linux/vmstat.h>
@@ -68,8 +68,9 @@ static int dcss_memmap_alloc_template(struct dcss_memmap *memmap)
 {
 	unsigned long nr = dcss_memmap_stretches(memmap);
 
-	/* KMSAN makes them larger. */
-	if (STRETCH_PAGES * sizeof(struct page) != PAGE_SIZE)
+	/* KMSAN makes them larger. And it takes CSPG or CRDTE. */
+	if (STRETCH_PAGES * sizeof(struct page) != PAGE_SIZE ||
+	    !MACHINE_HAS_IDTE)
 		return 0;
 	memmap->pgmap.memmap_template = (void *)get_zeroed_page(GFP_KERNEL);
 	memmap->own = bitmap_zalloc(nr, GFP_KERNEL);
@@ -208,7 +209,8 @@ static bool dcss_memmap_set_own(struct dcss_memmap *memmap, unsigned long i,
  *
  * Context: Process context, may sleep. An allocation is GFP_KERNEL; a caller who
  * must not wait for file systems says so by memalloc_nofs_save().
- * Return: 0, or -ENOMEM. What was there before stays then.
+ * Return: 0, -EINVAL if the pages are not in the range, or -ENOMEM. What was there
+ * before stays then.
  */
 int dcss_memmap_populate(struct dcss_memmap *memmap, phys_addr_t start,
 			 unsigned long nr_pages)
@@ -220,6 +222,8 @@ int dcss_memmap_populate(struct dcss_memmap *memmap, phys_addr_t start,
 	if (!memmap->own || !nr_pages)
 		return 0;
 	last = (first + nr_pages - 1) / STRETCH_PAGES;
+	if (WARN_ON_ONCE(last >= dcss_memmap_stretches(memmap)))
+		return -EINVAL;
 	for (i = first / STRETCH_PAGES; i <= last; i++) {
 		if (test_bit_acquire(i, memmap->own))
 			continue;
@@ -233,18 +237,31 @@ int dcss_memmap_populate(struct dcss_memmap *memmap, phys_addr_t start,
 }
 EXPORT_SYMBOL_GPL(dcss_memmap_populate);
 
-/* A page of a file that is mapped has a mapping, and no more references. */
-static bool dcss_memmap_stretch_idle(const struct dcss_memmap *memmap,
+static bool dcss_memmap_stretch_busy(const struct dcss_memmap *memmap,
 				     unsigned long i)
 {
 	struct page *page = pfn_to_page(dcss_memmap_pfn(memmap, i));
 	unsigned int n;
 
 	for (n = 0; n < STRETCH_PAGES; n++, page++) {
-		if (page_ref_count(page) != 1 || page->mapping)
-			return false;
+		if (page_ref_count(page) > 1)
+			return true;
 	}
-	return true;
+	return false;
+}
+
+/* A page that is mapped belongs to a file, and need not have references. */
+static bool dcss_memmap_stretch_mapped(const struct dcss_memmap *memmap,
+				       unsigned long i)
+{
+	struct page *page = pfn_to_page(dcss_memmap_pfn(memmap, i));
+	unsigned int n;
+
+	for (n = 0; n < STRETCH_PAGES; n++, page++) {
+		if (page->mapping)
+			return true;
+	}
+	return false;
 }
 
 static void dcss_memmap_drop_own(struct dcss_memmap *memmap, unsigned long i)
@@ -267,7 +284,7 @@ static void dcss_memmap_drop_own(struct dcss_memmap *memmap, unsigned long i)
  *
  * For a range that nobody uses: no file system is mounted from it, and nobody
  * calls dcss_memmap_populate() meanwhile. Pages may still be in use by others,
- * and keep their struct pages.
+ * and keep their struct pages until this is called once more.
  *
  * Context: Process context, may sleep.
  * Return: true if a page is still in use.
@@ -277,17 +294,14 @@ bool dcss_memmap_trim(struct dcss_memmap *memmap)
 	unsigned long i;
 	bool busy = false;
 
-	if (memmap->own && !memmap->nr_own)
-		return false;
-	/*
-	 * get_user_pages_fast() may have read a page table before the page was
-	 * unmapped, and takes a reference now to see that it is too late.
-	 */
-	synchronize_rcu();
+	/* It takes a reference to see that the page is not mapped any more. */
+	if (memmap->nr_own)
+		dax_sync_gup_fast();
 	for_each_own_stretch(memmap, i) {
-		if (!dcss_memmap_stretch_idle(memmap, i))
+		if (dcss_memmap_stretch_busy(memmap, i))
 			busy = true;
-		else if (memmap->own && !test_bit(i, memmap->fixed))
+		else if (memmap->own && !test_bit(i, memmap->fixed) &&
+			 !dcss_memmap_stretch_mapped(memmap, i))
 			dcss_memmap_drop_own(memmap, i);
 		cond_resched();
 	}
@@ -312,15 +326,10 @@ EXPORT_SYMBOL_GPL(dcss_memmap_trim);
 bool dcss_memmap_busy(const struct dcss_memmap *memmap)
 {
 	unsigned long i;
-	struct page *page;
-	unsigned int n;
 
 	for_each_own_stretch(memmap, i) {
-		page = pfn_to_page(dcss_memmap_pfn(memmap, i));
-		for (n = 0; n < STRETCH_PAGES; n++, page++) {
-			if (page_ref_count(page) > 1)
-				return true;
-		}
+		if (dcss_memmap_stretch_busy(memmap, i))
+			return true;
 		cond_resched();
 	}
 	return false;

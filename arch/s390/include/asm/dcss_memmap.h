@@ -33,7 +33,7 @@ struct dcss_memmap {
 	unsigned long nr_own;
 };
 
-#ifdef CONFIG_FS_DAX
+#if defined(CONFIG_FS_DAX) && defined(CONFIG_ZONE_DEVICE)
 int dcss_memmap_add(struct dcss_memmap *memmap, struct device *dev,
 		    phys_addr_t start, phys_addr_t end);
 int dcss_memmap_remove(struct dcss_memmap *memmap);

@@ -295,56 +295,6 @@ static int together(struct area *a)
 	return rc;
 }
 
-/* Whoever looks at page frames finds struct pages there, of the one kind or other. */
-static void look_on(unsigned long long first, unsigned long long last)
-{
-	static const char *const paths[] = {
-		"/proc/kpageflags", "/proc/kpagecount",
-	};
-	unsigned long long nr = (last + 1 - first) / pagesize;
-	char *buf = malloc(nr * 8);
-	int fd[ARRAY_SIZE(paths)];
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(paths); i++)
-		fd[i] = open(paths[i], O_RDONLY);
-	for (i = 0;; i = (i + 1) % ARRAY_SIZE(paths))
-		if (pread(fd[i], buf, nr * 8, first / pagesize * 8) < 0)
-			_exit(fails("%s", paths[i]));
-}
-
-static int looked_at(struct area *a)
-{
-	unsigned long long first, last;
-	int n, status, rc = KSFT_PASS;
-	size_t off;
-	pid_t pid;
-	char *map;
-
-	(void)a;
-	if (access("/proc/kpageflags", R_OK))
-		return skip("no /proc/kpageflags");
-	if (segment_range(segment, &first, &last))
-		return wrong("%s is nowhere", segment);
-	pid = fork_child();
-	if (!pid)
-		look_on(first, last);
-	for (n = 0; n < ROUNDS && !rc; n++) {
-		if (attach())
-			return KSFT_FAIL;
-		map = map_it(PROT_READ);
-		for (off = 0; off < len; off += STRETCH * pagesize)
-			touch(map + off);
-		munmap(map, len);
-		rc = detach() || all_back() ? KSFT_FAIL : KSFT_PASS;
-	}
-	kill(pid, SIGKILL);
-	waitpid(pid, &status, 0);
-	if (!WIFSIGNALED(status))
-		return wrong("who looked on has ended");
-	return rc;
-}
-
 /* A process that is killed while it takes pages. */
 static int killed(struct area *a)
 {
@@ -405,7 +355,6 @@ static const struct dcss_case cases[] = {
 	{ "a page that is written to, one for 64", stores, 0, STEP },
 	{ "a page in a pipe keeps its own", in_pipe, 0, STEP },
 	{ "four at the same time take one", together, 0, STEP },
-	{ "somebody looks at all page frames", looked_at, 0, STEP },
 	{ "who takes them is killed", killed, 0, STEP },
 	{ "shared takes none", switched, 0, STEP },
 	{ "remove leaves none", removed, 0, STEP },
