@@ -97,19 +97,16 @@ static void dcss_memmap_find_fixed(struct dcss_memmap *memmap)
 	}
 }
 
-/* The next stretch from @i on that has struct pages of its own. */
-static unsigned long dcss_memmap_next_own(const struct dcss_memmap *memmap,
-					  unsigned long i)
+/* Moves *i on to a stretch that has struct pages of its own, if there is one. */
+static bool dcss_memmap_find_own(const struct dcss_memmap *memmap,
+				 unsigned long *i)
 {
-	if (!memmap->own)
-		return i;
-	return find_next_bit(memmap->own, dcss_memmap_stretches(memmap), i);
-}
+	unsigned long nr = dcss_memmap_stretches(memmap);
 
-#define for_each_own_stretch(memmap, i)					\
-	for (i = dcss_memmap_next_own(memmap, 0);			\
-	     i < dcss_memmap_stretches(memmap);				\
-	     i = dcss_memmap_next_own(memmap, i + 1))
+	if (memmap->own)
+		*i = find_next_bit(memmap->own, nr, *i);
+	return *i < nr;
+}
 
 /**
  * dcss_memmap_add - add struct pages for a range of DCSS storage
@@ -297,7 +294,7 @@ bool dcss_memmap_trim(struct dcss_memmap *memmap)
 	/* It takes a reference to see that the page is not mapped any more. */
 	if (memmap->nr_own)
 		dax_sync_gup_fast();
-	for_each_own_stretch(memmap, i) {
+	for (i = 0; dcss_memmap_find_own(memmap, &i); i++) {
 		if (dcss_memmap_stretch_busy(memmap, i))
 			busy = true;
 		else if (memmap->own && !test_bit(i, memmap->fixed) &&
@@ -327,7 +324,7 @@ bool dcss_memmap_busy(const struct dcss_memmap *memmap)
 {
 	unsigned long i;
 
-	for_each_own_stretch(memmap, i) {
+	for (i = 0; dcss_memmap_find_own(memmap, &i); i++) {
 		if (dcss_memmap_stretch_busy(memmap, i))
 			return true;
 		cond_resched();
@@ -368,7 +365,7 @@ static bool dcss_memmap_freeze(struct dcss_memmap *memmap)
 {
 	unsigned long i, k;
 
-	for_each_own_stretch(memmap, i) {
+	for (i = 0; dcss_memmap_find_own(memmap, &i); i++) {
 		if (!dcss_memmap_freeze_stretch(pfn_to_page(dcss_memmap_pfn(memmap, i))))
 			goto undo;
 		cond_resched();
@@ -376,7 +373,7 @@ static bool dcss_memmap_freeze(struct dcss_memmap *memmap)
 	return true;
 
 undo:
-	for_each_own_stretch(memmap, k) {
+	for (k = 0; dcss_memmap_find_own(memmap, &k); k++) {
 		if (k == i)
 			break;
 		dcss_memmap_unfreeze_stretch(pfn_to_page(dcss_memmap_pfn(memmap, k)));

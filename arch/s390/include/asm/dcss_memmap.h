@@ -27,7 +27,7 @@ struct device;
 struct dcss_memmap {
 	struct dev_pagemap pgmap;
 	struct device *dev;
-	spinlock_t lock;
+	spinlock_t lock;	/* who changes own and nr_own */
 	unsigned long *own;
 	unsigned long *fixed;
 	unsigned long nr_own;
