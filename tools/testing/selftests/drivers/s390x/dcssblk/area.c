@@ -50,6 +50,26 @@ unsigned long long pagemap_entry(pid_t pid, uintptr_t addr)
 	return entry;
 }
 
+/*
+ * A module gets a reference to a page of the segment that is mapped at @map, but not
+ * to one of the file: to one not far away, which has a struct page of its own by now,
+ * as the 64 around each page that is mapped have.
+ */
+int module_takes_page(const char *map)
+{
+	const unsigned long long pfns = (1ULL << 55) - 1;
+	unsigned long long pfn;
+	char command[80];
+
+	touch(map);
+	pfn = pagemap_entry(getpid(), (uintptr_t)map) & pfns;
+	pfn = pfn / 64 * 64 + (pfn + 32) % 64;
+	snprintf(command, sizeof(command), "modprobe dcss_user page=0x%llx",
+		 pfn * pagesize);
+	return system(command) ? skip("needs test_modules/dcss_user.ko") :
+				 KSFT_PASS;
+}
+
 /* An aligned place for a mapping, with nothing around it. */
 char *large_place(size_t len)
 {

@@ -48,6 +48,7 @@ long faults(void);
 long large_bytes(const char *map, size_t len);
 int mapped_large(const char *what, const char *map, size_t len, size_t nr);
 unsigned long long pagemap_entry(pid_t pid, uintptr_t addr);
+int module_takes_page(const char *map);
 
 /* Read a byte, for the fault. */
 static inline char touch(const char *addr)

@@ -15,6 +15,8 @@
  */
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -80,17 +82,24 @@ static int is(const char *segment, const char *attr, const char *text, int want)
 /* No file system knows of this one: a module has it. */
 static int page_in_use(void)
 {
-	unsigned long long first, last;
-	char command[80];
+	char dir[] = "/tmp/besideXXXXXX", path[64], node[64], *map;
+	int fd, rc;
 
-	if (add_segment(held) || segment_range(held, &first, &last))
+	if (add_segment(held) || node_of(held, node, sizeof(node)) ||
+	    !mkdtemp(dir) || mount_settled(node, dir, "ext2", MS_RDONLY, "dax"))
 		return KSFT_FAIL;
-	snprintf(command, sizeof(command), "modprobe dcss_user page=0x%llx",
-		 first);
-	if (!system(command))
-		return KSFT_PASS;
-	return remove_segment(held) ? KSFT_FAIL :
-				      skip("needs test_modules/dcss_user.ko");
+	snprintf(path, sizeof(path), "%s/data", dir);
+	fd = open(path, O_RDONLY);
+	map = mmap(NULL, pagesize, PROT_READ, MAP_SHARED, fd, 0);
+	rc = map == MAP_FAILED ? fails("%s", path) : module_takes_page(map);
+	munmap(map, pagesize);
+	close(fd);
+	if (umount_settled(dir))
+		return KSFT_FAIL;
+	rmdir(dir);
+	if (rc && remove_segment(held))
+		return KSFT_FAIL;
+	return rc;
 }
 
 static bool in_use(void)
