@@ -164,15 +164,18 @@ hog()
 		head -c $(((kb - $1 / 2) * 1024)) /dev/zero >"$tmp/mnt2/hog"
 }
 
-# The same when there is no memory. Later there is, and there is DAX.
-no_memory()	# no_memory TITLE LIST HEAD MIB
+# There is no memory for all struct pages, which nobody needs. Later there is.
+scarce()	# scarce TITLE LIST HEAD MIB
 {
 	begin "$1" || return 0
 	list=$2 head=$3 fstype=ext4 options=
 	snapshot "$tmp/before"
 	step 'take memory' hog $(($4 * 1024 / 64)) &&
-		without_dax 'no memory' &&
+		step 'add' add_device "$list" && {
+		step 'dax is on' dax_is on
+		step 'block I/O' block_io
 		step 'remove' remove_device "$name"
+	}
 	step 'give it back' umount "$tmp/mnt2"
 	step 'iomem, vmalloc, page tables as before' as_before
 	step 'add again' add_device "$list" && {
