@@ -43,8 +43,7 @@ X86 := ARCH=x86_64 CROSS_COMPILE=x86_64-linux-gnu-
 
 # The new files of the series, at the path they have in the kernel.
 NEW_FILES = $(shell scripts/series adds $(BASE))
-# A base whose series is empty has a stock kernel only.
-KERNELS = stock $(if $(shell scripts/series list $(BASE)),patched)
+KERNELS = $(shell scripts/series kernels $(BASE))
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:

@@ -97,6 +97,16 @@ static void dcss_memmap_find_fixed(struct dcss_memmap *memmap)
 	}
 }
 
+/* How many stretches have got struct pages of their own, and not always had them. */
+static long dcss_memmap_nr_on_demand(const struct dcss_memmap *memmap)
+{
+	unsigned long nr = dcss_memmap_stretches(memmap);
+
+	if (!memmap->own)
+		return 0;
+	return bitmap_weight(memmap->own, nr) - bitmap_weight(memmap->fixed, nr);
+}
+
 /* Moves *i on to a stretch that has struct pages of its own, if there is one. */
 static bool dcss_memmap_find_own(const struct dcss_memmap *memmap,
 				 unsigned long *i)
@@ -186,7 +196,6 @@ static bool dcss_memmap_set_own(struct dcss_memmap *memmap, unsigned long i,
 		/* Who sees the bit sees what it stands for. */
 		smp_mb__before_atomic();
 		set_bit(i, memmap->own);
-		memmap->nr_own++;
 		done = true;
 	}
 	spin_unlock(&memmap->lock);
@@ -269,7 +278,6 @@ static void dcss_memmap_drop_own(struct dcss_memmap *memmap, unsigned long i)
 	spin_lock(&memmap->lock);
 	clear_bit(i, memmap->own);
 	vmemmap_set_own(pfn, memmap->pgmap.memmap_template, true);
-	memmap->nr_own--;
 	spin_unlock(&memmap->lock);
 	free_page((unsigned long)page);
 	memmap_pages_add(-1);
@@ -291,9 +299,8 @@ bool dcss_memmap_trim(struct dcss_memmap *memmap)
 	unsigned long i;
 	bool busy = false;
 
-	/* It takes a reference to see that the page is not mapped any more. */
-	if (memmap->nr_own)
-		dax_sync_gup_fast();
+	/* GUP-fast takes a reference before it sees that a page is unmapped. */
+	dax_sync_gup_fast();
 	for (i = 0; dcss_memmap_find_own(memmap, &i); i++) {
 		if (dcss_memmap_stretch_busy(memmap, i))
 			busy = true;
@@ -337,28 +344,23 @@ EXPORT_SYMBOL_GPL(dcss_memmap_busy);
  * memunmap_pages() waits for nobody who has pinned a page. Without a reference
  * left, pages cannot be pinned any more.
  */
+static void dcss_memmap_unfreeze_pages(struct page *page, unsigned int nr)
+{
+	while (nr--)
+		page_ref_unfreeze(page + nr, 1);
+}
+
 static bool dcss_memmap_freeze_stretch(struct page *page)
 {
 	unsigned int n;
 
 	for (n = 0; n < STRETCH_PAGES; n++) {
-		if (!page_ref_freeze(page + n, 1))
-			goto undo;
+		if (!page_ref_freeze(page + n, 1)) {
+			dcss_memmap_unfreeze_pages(page, n);
+			return false;
+		}
 	}
 	return true;
-
-undo:
-	while (n--)
-		page_ref_unfreeze(page + n, 1);
-	return false;
-}
-
-static void dcss_memmap_unfreeze_stretch(struct page *page)
-{
-	unsigned int n;
-
-	for (n = 0; n < STRETCH_PAGES; n++)
-		page_ref_unfreeze(page + n, 1);
 }
 
 static bool dcss_memmap_freeze(struct dcss_memmap *memmap)
@@ -376,7 +378,8 @@ undo:
 	for (k = 0; dcss_memmap_find_own(memmap, &k); k++) {
 		if (k == i)
 			break;
-		dcss_memmap_unfreeze_stretch(pfn_to_page(dcss_memmap_pfn(memmap, k)));
+		dcss_memmap_unfreeze_pages(pfn_to_page(dcss_memmap_pfn(memmap, k)),
+					   STRETCH_PAGES);
 	}
 	return false;
 }
@@ -401,7 +404,7 @@ int dcss_memmap_remove(struct dcss_memmap *memmap)
 		return -EBUSY;
 	devm_memunmap_pages(memmap->dev, &memmap->pgmap);
 	/* The pages that were there on demand are free by now. */
-	memmap_pages_add(-memmap->nr_own);
+	memmap_pages_add(-dcss_memmap_nr_on_demand(memmap));
 	dcss_memmap_free_template(memmap);
 	return 0;
 }

@@ -20,17 +20,15 @@ struct device;
  * @lock: who gives a stretch of the range struct pages of its own, or takes them
  * @own: a bit for each stretch that has struct pages of its own
  * @fixed: those which have them all the time
- * @nr_own: number of stretches that have got them on demand
  *
  * Opaque to the owner, who provides the memory for it.
  */
 struct dcss_memmap {
 	struct dev_pagemap pgmap;
 	struct device *dev;
-	spinlock_t lock;	/* who changes own and nr_own */
+	spinlock_t lock;	/* who changes own */
 	unsigned long *own;
 	unsigned long *fixed;
-	unsigned long nr_own;
 };
 
 #if defined(CONFIG_FS_DAX) && defined(CONFIG_ZONE_DEVICE)

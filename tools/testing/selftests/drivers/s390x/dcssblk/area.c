@@ -51,35 +51,44 @@ unsigned long long pagemap_entry(pid_t pid, uintptr_t addr)
 }
 
 /*
- * A module gets a reference to a page of the segment that is mapped at @map, but not
- * to one of the file: to one not far away, which has a struct page of its own by now,
- * as the 64 around each page that is mapped have.
+ * A module gets a reference to a page of the segment that @path is in, but not to
+ * one of the file: to one not far away, which has a struct page of its own as soon
+ * as the file's first page is mapped.
  */
-int module_takes_page(const char *map)
+int module_takes_page(const char *path)
 {
-	const unsigned long long pfns = (1ULL << 55) - 1;
+	int fd = open(path, O_RDONLY), rc;
 	unsigned long long pfn;
-	char command[80];
+	char command[80], *map;
 
+	map = mmap(NULL, pagesize, PROT_READ, MAP_SHARED, fd, 0);
+	close(fd);
+	if (map == MAP_FAILED)
+		return fails("%s", path);
 	touch(map);
-	pfn = pagemap_entry(getpid(), (uintptr_t)map) & pfns;
-	pfn = pfn / 64 * 64 + (pfn + 32) % 64;
+	pfn = pagemap_entry(getpid(), (uintptr_t)map) & PM_PFN;
+	pfn = pfn / STRETCH * STRETCH + (pfn + STRETCH / 2) % STRETCH;
 	snprintf(command, sizeof(command), "modprobe dcss_user page=0x%llx",
 		 pfn * pagesize);
-	return system(command) ? skip("needs test_modules/dcss_user.ko") :
-				 KSFT_PASS;
+	rc = system(command);
+	munmap(map, pagesize);
+	return rc ? skip("needs test_modules/dcss_user.ko") : KSFT_PASS;
 }
 
 /* An aligned place for a mapping, with nothing around it. */
-char *large_place(size_t len)
+char *place(size_t len, size_t align)
 {
-	size_t align = largesize ? largesize : pagesize;
 	char *map = mmap(NULL, len + 2 * align, PROT_NONE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (map == MAP_FAILED)
 		ksft_exit_fail_msg("no room for %zu bytes\n", len);
 	return (char *)(((uintptr_t)map + align) & -align);
+}
+
+char *large_place(size_t len)
+{
+	return place(len, largesize ? largesize : pagesize);
 }
 
 /* The file from its beginning, with --large where large pages fit. */

@@ -36,19 +36,23 @@ struct area {
 #define PM_PFN		0x7fffffffffffffULL
 #define PM_PRESENT	0x8000000000000000ULL
 
+/* Pages of a segment that get a page of struct pages when one of them is mapped. */
+#define STRETCH		64
+
 int area_open(struct area *a, unsigned int how);
 void area_close(struct area *a);
 bool own_page(const struct area *a, size_t off);
 int written(struct area *a, const char *now);
 int by_other(struct area *a, int (*fn)(struct area *a, pid_t pid));
 
+char *place(size_t len, size_t align);
 char *large_place(size_t len);
 char *map_file(int fd, size_t len, int prot, int flags);
 long faults(void);
 long large_bytes(const char *map, size_t len);
 int mapped_large(const char *what, const char *map, size_t len, size_t nr);
 unsigned long long pagemap_entry(pid_t pid, uintptr_t addr);
-int module_takes_page(const char *map);
+int module_takes_page(const char *path);
 
 /* Read a byte, for the fault. */
 static inline char touch(const char *addr)

@@ -21,12 +21,9 @@
 #include "dcss.h"
 #include "held.h"
 
-#define STRETCH		64	/* pages whose struct pages are in one page */
 #define LEN		(512 * pagesize)
 #define ROUNDS		20
 #define TAKERS		4
-#define PRESENT		(1ULL << 63)
-#define PFN(entry)	((entry) & ((1ULL << 55) - 1))
 #define MAX_STRETCHES	1024
 
 static const char *segment, *fstype, *mountpoint;
@@ -76,22 +73,7 @@ static int detach(void)
 	return umount_settled(mountpoint);
 }
 
-/* A large page would need the offset in the file to be like the address. */
-static char *odd_place(void)
-{
-	const uintptr_t large = 2 << 20;
-	char *map = mmap(NULL, len + 2 * large, PROT_NONE,
-			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	uintptr_t odd;
-
-	if (map == MAP_FAILED)
-		ksft_exit_fail_msg("mmap: %s\n", strerror(errno));
-	odd = ((uintptr_t)map + large) / large * large + pagesize;
-	munmap(map, odd - (uintptr_t)map);
-	munmap((char *)odd + len, (uintptr_t)map + len + 2 * large - odd - len);
-	return (char *)odd;
-}
-
+/* Without --large: a large page would need an offset in the file like the address. */
 static char *map_it(int prot)
 {
 	int fd = open(file, prot & PROT_WRITE ? O_RDWR : O_RDONLY);
@@ -102,8 +84,8 @@ static char *map_it(int prot)
 	if (opt.large)
 		map = map_file(fd, len, prot, MAP_SHARED);
 	else
-		map = mmap(odd_place(), len, prot, MAP_SHARED | MAP_FIXED, fd,
-			   0);
+		map = mmap(place(len + pagesize, 2 << 20) + pagesize, len, prot,
+			   MAP_SHARED | MAP_FIXED, fd, 0);
 	if (map == MAP_FAILED)
 		ksft_exit_fail_msg("mmap: %s\n", strerror(errno));
 	close(fd);
@@ -114,19 +96,20 @@ static char *map_it(int prot)
 static long stretches(const char *map)
 {
 	static unsigned long long seen[MAX_STRETCHES];
-	unsigned long long entry;
+	unsigned long long entry, stretch;
 	size_t off, i;
 	long nr = 0;
 
 	for (off = 0; off < len; off += pagesize) {
 		entry = pagemap_entry(getpid(), (uintptr_t)map + off);
-		if (!(entry & PRESENT))
+		if (!(entry & PM_PRESENT))
 			continue;
+		stretch = (entry & PM_PFN) / STRETCH;
 		for (i = 0; i < (size_t)nr; i++)
-			if (seen[i] == PFN(entry) / STRETCH)
+			if (seen[i] == stretch)
 				break;
 		if (i == (size_t)nr && nr < MAX_STRETCHES)
-			seen[nr++] = PFN(entry) / STRETCH;
+			seen[nr++] = stretch;
 	}
 	return nr;
 }
