@@ -4,11 +4,11 @@
  *
  *	access [--large] [--readonly] DIR
  *
- * Prints a line for each way: its name with a dash for each blank, the
- * nanoseconds that the process has a CPU for, and what they are for. In a guest
- * where a nanosecond is an instruction (zvm-run --icount) they are instructions.
- * The file is DIR/access, or with --readonly DIR/data. Without --large no large
- * page can map it, as its mapping has another alignment.
+ * Prints a line for each way that works: its name, the nanoseconds that the
+ * process has a CPU for, and what they are for. In a guest where a nanosecond is
+ * an instruction (zvm-run --icount) they are instructions. The file is DIR/access,
+ * or with --readonly DIR/data. Without --large no large page can map it, as its
+ * mapping has another alignment.
  */
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -101,9 +101,11 @@ static void pins(int fd)
 	for (; from.iov_base < (void *)(map + len); from.iov_base += CHUNK)
 		if (process_vm_readv(getpid(), &to, 1, &from, 1, 0) !=
 		    (ssize_t)CHUNK)
-			ksft_exit_fail_msg("process_vm_readv: %s\n",
-					   strerror(errno));
-	row("process_vm_readv", begin);
+			break;
+	if (from.iov_base == (void *)(map + len))
+		row("process_vm_readv", begin);
+	else
+		printf("# process_vm_readv: %s\n", strerror(errno));
 	munmap(map, len);
 	free(buf);
 }
