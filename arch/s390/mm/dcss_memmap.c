@@ -40,6 +40,9 @@
 /* As many struct pages are in a page of them, if there is a template. */
 #define STRETCH_PAGES	64
 
+/* How many pages are allocated at a time, for stretches that follow each other. */
+#define POPULATE_BATCH	4UL
+
 /* The first page frame of a stretch, and how many stretches there are. */
 static unsigned long dcss_memmap_pfn(const struct dcss_memmap *memmap,
 				     unsigned long stretch)
@@ -222,8 +225,9 @@ int dcss_memmap_populate(struct dcss_memmap *memmap, phys_addr_t start,
 			 unsigned long nr_pages)
 {
 	unsigned long first = PHYS_PFN(start - memmap->pgmap.range.start);
-	unsigned long i, last;
-	struct page *page;
+	struct page *pages[POPULATE_BATCH] = {};
+	unsigned long i, last, nr = 0;
+	void *page;
 
 	if (!memmap->own || !nr_pages)
 		return 0;
@@ -233,12 +237,19 @@ int dcss_memmap_populate(struct dcss_memmap *memmap, phys_addr_t start,
 	for (i = first / STRETCH_PAGES; i <= last; i++) {
 		if (test_bit_acquire(i, memmap->own))
 			continue;
-		page = (void *)__get_free_page(GFP_KERNEL);
-		if (!page)
-			return -ENOMEM;
+		if (!nr) {
+			nr = min(last - i + 1, POPULATE_BATCH);
+			nr = alloc_pages_bulk_array(GFP_KERNEL, nr, pages);
+			if (!nr)
+				return -ENOMEM;
+		}
+		page = page_address(pages[--nr]);
+		pages[nr] = NULL;
 		if (!dcss_memmap_set_own(memmap, i, page))
 			free_page((unsigned long)page);
 	}
+	while (nr)
+		__free_page(pages[--nr]);
 	return 0;
 }
 EXPORT_SYMBOL_GPL(dcss_memmap_populate);

@@ -40,6 +40,7 @@ on_files()	# the tests on the file system mounted now
 		[ ! -e "$mnt/bin/xip-hello" ] ||
 			run "$seg: xip" xip $common "$mnt"
 		[ -z "$data" ] || run "$seg: gup" gup $common "$dir"
+		[ -z "$data" ] || run "$seg: around" around $common "$dir"
 		[ -n "$ro" ] || run "$seg: idle" idle $common "$dir"
 		[ -n "$ro" ] || run "$seg: race" race $common "$dir"
 	}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What does it cost to use a file?
+ *
+ *	access [--large] [--readonly] DIR
+ *
+ * Prints a line for each way: its name with a dash for each blank, the
+ * nanoseconds that the process has a CPU for, and what they are for. In a guest
+ * where a nanosecond is an instruction (zvm-run --icount) they are instructions.
+ * The file is DIR/access, or with --readonly DIR/data. Without --large no large
+ * page can map it, as its mapping has another alignment.
+ */
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "../../../kselftest.h"
+#include "dcss.h"
+
+#define LEN	(16UL << 20)
+#define CHUNK	(1UL << 20)
+
+static char file[256];
+static size_t len;
+
+static long long now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+static void row(const char *name, long long begin)
+{
+	double cost = now() - begin;
+
+	printf("%s %.1f page\n", name, cost / (len / pagesize));
+}
+
+static char *map_it(int fd, int prot)
+{
+	char *map;
+
+	if (opt.large)
+		map = map_file(fd, len, prot, MAP_SHARED);
+	else
+		map = mmap(place(len + pagesize, 2 << 20) + pagesize, len, prot,
+			   MAP_SHARED | MAP_FIXED, fd, 0);
+	if (map == MAP_FAILED)
+		ksft_exit_fail_msg("%s: %s\n", file, strerror(errno));
+	return map;
+}
+
+static void touch_all(const char *map)
+{
+	size_t off;
+
+	for (off = 0; off < len; off += pagesize)
+		touch(map + off);
+}
+
+static void read_touches(int fd, const char *touched, const char *unmapped)
+{
+	char *map = map_it(fd, PROT_READ);
+	long long begin = now();
+
+	touch_all(map);
+	row(touched, begin);
+	begin = now();
+	munmap(map, len);
+	row(unmapped, begin);
+}
+
+static void write_touches(int fd)
+{
+	char *map = map_it(fd, PROT_READ | PROT_WRITE);
+	long long begin = now();
+	size_t off;
+
+	for (off = 0; off < len; off += pagesize)
+		map[off] = 1;
+	row("write-touch", begin);
+	begin = now();
+	if (fsync(fd))
+		ksft_exit_fail_msg("fsync: %s\n", strerror(errno));
+	row("fsync", begin);
+	munmap(map, len);
+}
+
+static void pins(int fd)
+{
+	char *map = map_it(fd, PROT_READ), *buf = filled(CHUNK, 1);
+	struct iovec to = { buf, CHUNK }, from = { map, CHUNK };
+	long long begin;
+
+	touch_all(map);
+	begin = now();
+	for (; from.iov_base < (void *)(map + len); from.iov_base += CHUNK)
+		if (process_vm_readv(getpid(), &to, 1, &from, 1, 0) !=
+		    (ssize_t)CHUNK)
+			ksft_exit_fail_msg("process_vm_readv: %s\n",
+					   strerror(errno));
+	row("process_vm_readv", begin);
+	munmap(map, len);
+	free(buf);
+}
+
+static void reads(int fd)
+{
+	char *buf = filled(pagesize, 1);
+	long long begin = now();
+	size_t off;
+
+	for (off = 0; off < len; off += pagesize)
+		if (pread(fd, buf, pagesize, off) != (ssize_t)pagesize)
+			ksft_exit_fail_msg("pread: %s\n", strerror(errno));
+	row("pread", begin);
+	free(buf);
+}
+
+/* All of it, from the call to the child's end, as the clock on the wall sees it. */
+static void forks(int fd)
+{
+	char *map = map_it(fd, PROT_READ);
+	struct timespec begin, end;
+	pid_t pid;
+
+	touch_all(map);
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	pid = fork();
+	if (!pid)
+		_exit(0);
+	waitpid(pid, NULL, 0);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	printf("fork-and-exit %lld process\n",
+	       (end.tv_sec - begin.tv_sec) * 1000000000LL +
+	       end.tv_nsec - begin.tv_nsec);
+	munmap(map, len);
+}
+
+int main(int argc, char **argv)
+{
+	char *data;
+	int fd;
+
+	dcss_parse(argc, argv, "DIR", NULL);
+	len = LEN;
+	if (opt.readonly) {
+		snprintf(file, sizeof(file), "%s/data", opt.word[0]);
+		fd = open(file, O_RDONLY);
+	} else {
+		data = filled(len, 1);
+		fd = new_file(opt.word[0], "access", data, len, file);
+		free(data);
+		if (fd >= 0 && fsync(fd))
+			ksft_exit_fail_msg("fsync: %s\n", strerror(errno));
+	}
+	if (fd < 0)
+		ksft_exit_fail_msg("%s: %s\n", file, strerror(errno));
+	read_touches(fd, "read-touch", "munmap");
+	read_touches(fd, "read-touch-again", "munmap-again");
+	if (!opt.readonly)
+		write_touches(fd);
+	pins(fd);
+	reads(fd);
+	forks(fd);
+	if (!opt.readonly)
+		unlink(file);
+	return KSFT_PASS;
+}

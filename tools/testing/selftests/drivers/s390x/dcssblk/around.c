@@ -1,0 +1,595 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A fault on a DAX file maps other pages beside its own: which ones, and which
+ * ones must not be.
+ *
+ *	around [--readonly] DIRECTORY
+ *
+ * All mappings are at an offset to their files that no large page can map. What is
+ * mapped is asked from /proc/self/pagemap.
+ */
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "../../../kselftest.h"
+#include "dcss.h"
+
+#define NR	512			/* pages of a file */
+#define ROUNDS	100
+#define PM_SOFT_DIRTY	(1ULL << 55)
+
+struct around {
+	char path[256];
+	char *data, *map;
+	size_t len;
+	int fd;
+};
+
+/* No large page, and no page table, begins where the file begins. */
+static char *map_odd(int fd, size_t first, size_t nr, int prot, int flags)
+{
+	return mmap(place((nr + 1) * pagesize, 2 << 20) + pagesize,
+		    nr * pagesize, prot, flags | MAP_FIXED, fd,
+		    first * pagesize);
+}
+
+/* A file that was never mapped. */
+static int begin(struct around *r, const char *name, int prot, int flags)
+{
+	r->len = NR * pagesize;
+	r->data = filled(r->len, 61);
+	if (opt.readonly) {
+		snprintf(r->path, sizeof(r->path), "%s/data", opt.dir);
+		r->fd = open(r->path, O_RDONLY);
+	} else {
+		r->fd = new_file(opt.dir, name, r->data, r->len, r->path);
+	}
+	if (r->fd < 0)
+		return fails("%s", r->path);
+	r->map = map_odd(r->fd, 0, NR, prot, flags);
+	return r->map == MAP_FAILED ? fails("mmap") : KSFT_PASS;
+}
+
+static int end(struct around *r, int rc)
+{
+	munmap(r->map, r->len);
+	close(r->fd);
+	if (!opt.readonly)
+		unlink(r->path);
+	free(r->data);
+	return rc;
+}
+
+static bool present(const struct around *r, size_t nr)
+{
+	return pagemap_entry(getpid(), (uintptr_t)r->map + nr * pagesize) &
+	       PM_PRESENT;
+}
+
+static long nr_present(const struct around *r, size_t first, size_t last)
+{
+	long nr = 0;
+
+	for (; first <= last; first++)
+		nr += present(r, first);
+	return nr;
+}
+
+static int nr_is(const struct around *r, size_t first, size_t last, long min,
+		 long max)
+{
+	long nr = nr_present(r, first, last);
+
+	return nr >= min && nr <= max ? KSFT_PASS :
+	       wrong("%ld of the pages %zu to %zu are mapped, not %ld to %ld",
+		     nr, first, last, min, max);
+}
+
+static int from_end_to_end(struct area *a)
+{
+	struct around r;
+	size_t i;
+	long nr;
+	int rc = begin(&r, "around", PROT_READ, MAP_SHARED);
+
+	(void)a;
+	if (rc)
+		return rc;
+	nr = faults();
+	for (i = 0; i < NR; i++)
+		touch(r.map + i * pagesize);
+	nr = faults() - nr;
+	/* Nine if the file is one extent. */
+	if (nr > NR / 8)
+		rc = wrong("%ld faults for %d pages", nr, NR);
+	if (!rc && !opt.readonly)
+		rc = differs("mapping", r.map, r.data, r.len);
+	return end(&r, rc);
+}
+
+/* One page of a file that nobody has used takes a few others along. */
+static int one_page(struct area *a)
+{
+	struct around r;
+	int rc = begin(&r, "around", PROT_READ, MAP_SHARED);
+
+	(void)a;
+	if (rc)
+		return rc;
+	touch(r.map + 100 * pagesize);
+	rc = nr_is(&r, 0, NR - 1, 2, 16);
+	if (!rc && !present(&r, 100))
+		rc = wrong("not the page of the fault");
+	return end(&r, rc);
+}
+
+static int at_random(struct area *a)
+{
+	struct around r;
+	size_t i;
+	int rc = begin(&r, "around", PROT_READ, MAP_SHARED);
+
+	(void)a;
+	if (rc)
+		return rc;
+	if (madvise(r.map, r.len, MADV_RANDOM))
+		rc = fails("madvise");
+	for (i = 0; !rc && i < 8; i++) {
+		touch(r.map + 50 * i * pagesize);
+		rc = nr_is(&r, 0, NR - 1, i + 1, i + 1);
+	}
+	return end(&r, rc);
+}
+
+/* What others have used is there at once, on both sides, and nothing else. */
+static int used_by_others(struct area *a)
+{
+	static const int pages[] = { 3, 20, 41, 42, 43, 200 };
+	struct around r;
+	char *map;
+	size_t i;
+	int rc = begin(&r, "around", PROT_READ, MAP_SHARED);
+
+	(void)a;
+	if (rc)
+		return rc;
+	map = map_odd(r.fd, 0, NR, PROT_READ, MAP_SHARED);
+	madvise(map, r.len, MADV_RANDOM);
+	for (i = 0; i < ARRAY_SIZE(pages); i++)
+		touch(map + pages[i] * pagesize);
+	munmap(map, r.len);
+	touch(r.map + 100 * pagesize);
+	for (i = 0; i < ARRAY_SIZE(pages) && !rc; i++)
+		if (!present(&r, pages[i]))
+			rc = wrong("page %d is not mapped", pages[i]);
+	if (!rc)
+		rc = nr_is(&r, 0, 99, 5, 5);
+	if (!rc)
+		rc = nr_is(&r, 116, NR - 1, 1, 1);
+	return end(&r, rc);
+}
+
+/* Not beyond the VMA, on either side, nor the end of the file. */
+static int inside(struct area *a)
+{
+	struct around r;
+	size_t i;
+	int rc = begin(&r, "around", PROT_READ, MAP_SHARED);
+
+	(void)a;
+	if (rc)
+		return rc;
+	for (i = 0; i < NR; i++)
+		touch(r.map + i * pagesize);
+	munmap(r.map, r.len);
+	/* All of it has entries; three VMAs in a row. */
+	r.map = map_odd(r.fd, 0, NR, PROT_READ, MAP_SHARED);
+	if (mprotect(r.map, 20 * pagesize, PROT_NONE) ||
+	    mprotect(r.map + 60 * pagesize, r.len - 60 * pagesize, PROT_NONE))
+		rc = fails("mprotect");
+	touch(r.map + 30 * pagesize);
+	if (!rc)
+		rc = nr_is(&r, 20, 59, 40, 40);
+	if (!rc)
+		rc = nr_is(&r, 0, 19, 0, 0);
+	if (!rc)
+		rc = nr_is(&r, 60, NR - 1, 0, 0);
+	if (rc || opt.readonly)
+		return end(&r, rc);
+
+	munmap(r.map, r.len);
+	r.map = map_odd(r.fd, 0, NR, PROT_READ, MAP_SHARED);
+	if (ftruncate(r.fd, 40 * pagesize - 1))
+		rc = fails("ftruncate");
+	touch(r.map + 39 * pagesize);
+	if (!rc)
+		rc = nr_is(&r, 0, 39, 40, 40);
+	if (!rc)
+		rc = nr_is(&r, 40, NR - 1, 0, 0);
+	return end(&r, rc);
+}
+
+static blkcnt_t blocks(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) ? -1 : st.st_blocks;
+}
+
+/* Every other eight pages are a hole, or blocks that were never written to. */
+static int holes(struct area *a)
+{
+	bool unwritten = a->nr;
+	struct around r;
+	blkcnt_t before;
+	size_t i;
+	int rc = begin(&r, "around", PROT_READ | PROT_WRITE, MAP_SHARED);
+
+	if (rc)
+		return rc;
+	for (i = 8; i < NR && !rc; i += 16) {
+		if (fallocate(r.fd, unwritten ? FALLOC_FL_ZERO_RANGE :
+			      FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			      i * pagesize, 8 * pagesize))
+			return end(&r, skip("fallocate: %s", strerror(errno)));
+		memset(r.data + i * pagesize, 0, 8 * pagesize);
+	}
+	fsync(r.fd);
+	before = blocks(r.fd);
+	for (i = 0; i < NR; i++)
+		touch(r.map + i * pagesize);
+	/* One after the other, but for what has no blocks. */
+	for (i = 0; i < NR; i++) {
+		if (i % 16 >= 8)
+			continue;
+		r.map[i * pagesize] = i;
+		r.data[i * pagesize] = i;
+	}
+	if (fsync(r.fd))
+		rc = fails("fsync");
+	if (blocks(r.fd) != before)
+		rc = wrong("%ld blocks became %ld", (long)before,
+			   (long)blocks(r.fd));
+	if (!rc)
+		rc = differs("mapping", r.map, r.data, r.len);
+	if (!rc)
+		rc = file_is(r.fd, r.data, r.len);
+	return end(&r, rc);
+}
+
+static int written_alone(struct area *a)
+{
+	struct around r;
+	size_t i;
+	int rc = begin(&r, "around", PROT_READ | PROT_WRITE, MAP_SHARED);
+
+	(void)a;
+	if (rc)
+		return rc;
+	for (i = 0; i < 8 && !rc; i++) {
+		r.map[(400 - 50 * i) * pagesize] = 1;
+		rc = nr_is(&r, 0, NR - 1, i + 1, i + 1);
+	}
+	return end(&r, rc);
+}
+
+/* Not more than twice what has been written to so far, and few faults. */
+static int written_through(struct area *a)
+{
+	struct around r;
+	long nr = faults();
+	size_t i;
+	int rc = begin(&r, "around", PROT_READ | PROT_WRITE, MAP_SHARED);
+
+	(void)a;
+	if (rc)
+		return rc;
+	for (i = 0; i < NR && !rc; i++) {
+		r.map[i * pagesize] = i;
+		r.data[i * pagesize] = i;
+		if (!(i & (i + 1)))
+			rc = nr_is(&r, 0, NR - 1, i + 1, 2 * (i + 1));
+	}
+	if (!rc)
+		rc = nr_is(&r, 0, NR - 1, NR, NR);
+	munmap(r.map, r.len);
+	r.map = map_odd(r.fd, 0, NR, PROT_READ | PROT_WRITE, MAP_SHARED);
+	fsync(r.fd);
+	nr = faults();
+	for (i = 0; i < NR; i++) {
+		r.map[i * pagesize + 1] = i;
+		r.data[i * pagesize + 1] = i;
+	}
+	nr = faults() - nr;
+	if (!rc && nr > NR / 8)
+		rc = wrong("%ld faults for %d pages", nr, NR);
+	if (!rc)
+		rc = file_is(r.fd, r.data, r.len);
+	return end(&r, rc);
+}
+
+/* Whatever was mapped writable is not when it has been written back. */
+static int written_back(struct area *a)
+{
+	struct around r;
+	size_t i;
+	long nr;
+	int rc = begin(&r, "around", PROT_READ | PROT_WRITE, MAP_SHARED);
+
+	(void)a;
+	if (rc)
+		return rc;
+	for (i = 0; i < 300; i++)
+		r.map[i * pagesize] = i;
+	if (msync(r.map, r.len, MS_SYNC))
+		rc = fails("msync");
+	for (i = 300; !rc && i > 1; i -= 2) {
+		nr = faults();
+		r.map[(i - 2) * pagesize] = 1;
+		if (faults() == nr)
+			rc = wrong("page %zu can be written to", i - 2);
+	}
+	return end(&r, rc);
+}
+
+/* Only what is written to is said to be. */
+static int soft_dirty(struct area *a)
+{
+	struct around r;
+	uint64_t entry;
+	size_t i;
+	int rc;
+
+	(void)a;
+	/* What is new is. */
+	if (!(pagemap_entry(getpid(), (uintptr_t)&r) & PM_SOFT_DIRTY))
+		return skip("no soft-dirty bits");
+	rc = begin(&r, "around", PROT_READ | PROT_WRITE, MAP_SHARED);
+	if (rc)
+		return rc;
+	if (put_string("/proc/self/clear_refs", "4"))
+		return end(&r, fails("clear_refs"));
+	for (i = 0; i < 100; i++)
+		touch(r.map + i * pagesize);
+	for (i = 0; i < 37; i++)
+		r.map[i * pagesize] = 1;
+	for (i = 0; i < 100 && !rc; i++) {
+		entry = pagemap_entry(getpid(), (uintptr_t)r.map + i * pagesize);
+		if (!(entry & PM_SOFT_DIRTY) != (i >= 37))
+			rc = wrong("page %zu is %ssoft-dirty", i,
+				   i < 37 ? "not " : "");
+	}
+	return end(&r, rc);
+}
+
+/* Pages that are mapped by the way are as private as others. */
+static int private_pages(struct area *a)
+{
+	struct around r;
+	size_t i;
+	int rc = begin(&r, "around", PROT_READ | PROT_WRITE, MAP_PRIVATE);
+
+	(void)a;
+	if (rc)
+		return rc;
+	for (i = 0; i < NR; i++) {
+		touch(r.map + i * pagesize);
+		if (i % 3)
+			r.map[i * pagesize] = ~r.data[i * pagesize];
+	}
+	rc = file_is(r.fd, r.data, r.len);
+	for (i = 0; i < NR && !rc; i++)
+		if (r.map[i * pagesize] !=
+		    (char)(i % 3 ? ~r.data[i * pagesize] : r.data[i * pagesize]))
+			rc = wrong("page %zu has something else", i);
+	return end(&r, rc);
+}
+
+/*
+ * A file shares its blocks with a clone, but for the first ones, which are its
+ * own again. Stores that follow each other come to the shared ones.
+ */
+static int shared_blocks(struct area *a)
+{
+	char path[280], *both;
+	struct around r;
+	size_t i;
+	int fd, rc = begin(&r, "around", PROT_READ | PROT_WRITE, MAP_SHARED);
+
+	(void)a;
+	if (rc)
+		return rc;
+	snprintf(path, sizeof(path), "%s.clone", r.path);
+	fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	if (ioctl(fd, FICLONE, r.fd)) {
+		close(fd);
+		unlink(path);
+		return end(&r, skip("no clones here: %s", strerror(errno)));
+	}
+	both = filled(r.len, 61);
+	if (pwrite(r.fd, r.data, 100 * pagesize, 0) != (ssize_t)(100 * pagesize))
+		rc = fails("write");
+	for (i = 0; i < NR; i++)
+		touch(r.map + i * pagesize);
+	for (i = 0; i < NR && !rc; i++) {
+		r.map[i * pagesize] = ~both[i * pagesize];
+		r.data[i * pagesize] = ~both[i * pagesize];
+	}
+	if (!rc)
+		rc = file_is(fd, both, r.len);
+	if (!rc)
+		rc = file_is(r.fd, r.data, r.len);
+	free(both);
+	close(fd);
+	unlink(path);
+	return end(&r, rc);
+}
+
+/* Reads all pages in all orders, until it is killed. */
+static pid_t reader(const struct around *r)
+{
+	pid_t pid = fork_child();
+	unsigned int at = 1;
+	char *map;
+	int n;
+
+	if (pid)
+		return pid;
+	for (;;) {
+		map = map_odd(r->fd, 0, NR, PROT_READ, MAP_SHARED);
+		for (n = 0; n < 40; n++) {
+			at = at * 1103515245 + 12345;
+			touch(map + (at >> 8) % 256 * pagesize);
+		}
+		munmap(map, r->len);
+	}
+}
+
+static void kill_reader(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+/*
+ * Blocks leave the file while others read around them, and become another file's.
+ * A page that is mapped again too early shows what that one has.
+ */
+static int punched(struct area *a)
+{
+	struct around r;
+	char *other, path[256];
+	pid_t pid;
+	int n, fd, rc = begin(&r, "around", PROT_READ, MAP_SHARED);
+
+	(void)a;
+	if (rc)
+		return rc;
+	other = filled(64 * pagesize, 62);
+	memset(r.data + 64 * pagesize, 0, 64 * pagesize);
+	pid = reader(&r);
+	for (n = 0; n < ROUNDS && !rc; n++) {
+		touch(r.map + (n % NR) * pagesize);
+		if (fallocate(r.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			      64 * pagesize, 64 * pagesize)) {
+			rc = skip("fallocate: %s", strerror(errno));
+			break;
+		}
+		fd = new_file(opt.dir, "other", other, 64 * pagesize, path);
+		if (fd < 0)
+			rc = fails("%s", path);
+		if (!rc)
+			rc = differs("mapping", r.map, r.data, r.len);
+		close(fd);
+		unlink(path);
+		memset(other, n, 64 * pagesize);
+		if (pwrite(r.fd, other, 64 * pagesize, 64 * pagesize) !=
+		    (ssize_t)(64 * pagesize))
+			rc = fails("write");
+	}
+	kill_reader(pid);
+	free(other);
+	return end(&r, rc);
+}
+
+/* Holes get blocks while others read around them. */
+static int filled_in(struct area *a)
+{
+	struct around r;
+	char *text;
+	size_t at;
+	pid_t pid;
+	int n, rc = begin(&r, "around", PROT_READ, MAP_SHARED);
+
+	(void)a;
+	if (rc)
+		return rc;
+	text = filled(pagesize, 63);
+	pid = reader(&r);
+	for (n = 0; n < ROUNDS && !rc; n++) {
+		if (n % 8 == 0 &&
+		    (ftruncate(r.fd, 64 * pagesize) || ftruncate(r.fd, r.len)))
+			rc = fails("ftruncate");
+		at = (64 + n * 29 % 256) * pagesize;
+		touch(r.map + at);
+		memset(text, n + 1, pagesize);
+		if (pwrite(r.fd, text, pagesize, at) != (ssize_t)pagesize)
+			rc = fails("write");
+		if (!rc)
+			rc = differs("mapping", r.map + at, text, pagesize);
+	}
+	kill_reader(pid);
+	free(text);
+	return end(&r, rc);
+}
+
+/* The end of the file moves while others read up to it. */
+static int cut_off(struct area *a)
+{
+	struct around r;
+	pid_t pid;
+	int n, rc = begin(&r, "around", PROT_READ, MAP_SHARED);
+
+	(void)a;
+	if (rc)
+		return rc;
+	pid = fork_child();
+	if (!pid) {
+		/* SIGBUS ends it where the file ends; then another one begins. */
+		for (;;) {
+			pid = fork_child();
+			if (!pid)
+				for (n = 0;; n++)
+					touch(r.map + n % NR * pagesize);
+			waitpid(pid, NULL, 0);
+		}
+	}
+	for (n = 0; n < ROUNDS / 4 && !rc; n++) {
+		if (ftruncate(r.fd, 100 * pagesize))
+			rc = fails("ftruncate");
+		if (!rc)
+			rc = nr_is(&r, 100, NR - 1, 0, 0);
+		if (ftruncate(r.fd, r.len) || pwrite(r.fd, r.data, r.len, 0) !=
+					      (ssize_t)r.len)
+			rc = fails("write");
+		touch(r.map + 200 * pagesize);
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	return end(&r, rc);
+}
+
+#define OWN	NO_MAPPING
+#define WRITE	(NO_MAPPING | NEEDS_WRITE)
+
+static const struct dcss_case cases[] = {
+	{ "read from one end to the other", from_end_to_end, 0, OWN },
+	{ "a page of a file that nobody has used", one_page, 0, WRITE },
+	{ "MADV_RANDOM: no other page", at_random, 0, WRITE },
+	{ "pages that others have used", used_by_others, 0, WRITE },
+	{ "not beyond mapping and file", inside, 0, OWN },
+	{ "no page and no block for holes", holes, 0, WRITE },
+	{ "no page for blocks not written to", holes, 0, WRITE, .nr = 1 },
+	{ "a page that is written to is alone", written_alone, 0, WRITE },
+	{ "written to from one end to the other", written_through, 0, WRITE },
+	{ "written back", written_back, 0, WRITE },
+	{ "soft-dirty", soft_dirty, 0, WRITE },
+	{ "private pages", private_pages, 0, WRITE },
+	{ "blocks of a clone", shared_blocks, 0, WRITE },
+
+	/* With somebody who reads around it all the time. */
+	{ "punched out beside reads", punched, 0, WRITE },
+	{ "holes are written to beside reads", filled_in, 0, WRITE },
+	{ "truncated beside reads", cut_off, 0, WRITE },
+};
+
+int main(int argc, char **argv)
+{
+	dcss_parse(argc, argv, "DIRECTORY", NULL);
+	dcss_cases(cases, ARRAY_SIZE(cases));
+	dcss_run();
+}
