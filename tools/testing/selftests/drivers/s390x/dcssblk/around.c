@@ -341,6 +341,7 @@ static int soft_dirty(struct area *a)
 {
 	struct around r;
 	uint64_t entry;
+	bool stored;
 	size_t i;
 	int rc;
 
@@ -359,9 +360,10 @@ static int soft_dirty(struct area *a)
 		r.map[i * pagesize] = 1;
 	for (i = 0; i < 100 && !rc; i++) {
 		entry = pagemap_entry(getpid(), (uintptr_t)r.map + i * pagesize);
-		if (!(entry & PM_SOFT_DIRTY) != (i >= 37))
+		stored = i < 37;
+		if (!!(entry & PM_SOFT_DIRTY) != stored)
 			rc = wrong("page %zu is %ssoft-dirty", i,
-				   i < 37 ? "not " : "");
+				   stored ? "not " : "");
 	}
 	return end(&r, rc);
 }

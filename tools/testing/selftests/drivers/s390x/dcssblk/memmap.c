@@ -23,7 +23,7 @@
 
 #define LEN		(512 * pagesize)
 #define ROUNDS		20
-#define TAKERS		4
+#define TAKERS		2
 #define MAX_STRETCHES	1024
 
 static const char *segment, *fstype, *mountpoint;
@@ -233,48 +233,57 @@ static int in_pipe(struct area *a)
 	return all_back() ? KSFT_FAIL : rc;
 }
 
-/* A child for each page, all in one stretch if the file is in one piece. */
-static int take_one(char *map, size_t nr, const int *go)
+/*
+ * A child for each of several pages of every stretch. They wait for each other
+ * before each stretch, and each touches another page of it.
+ */
+static void take_each(char *map, int nr, int *arrived)
 {
-	char c;
+	size_t off, turn = 0;
 
-	if (read(go[0], &c, 1) < 0)
-		return KSFT_FAIL;
-	touch(map + nr * pagesize);
-	return KSFT_PASS;
+	for (off = 0; off < len; off += STRETCH * pagesize) {
+		__atomic_add_fetch(arrived, 1, __ATOMIC_SEQ_CST);
+		turn += TAKERS;
+		while (__atomic_load_n(arrived, __ATOMIC_SEQ_CST) < (int)turn)
+			sched_yield();
+		touch(map + off + nr * 16 * pagesize);
+	}
 }
 
 static int together(struct area *a)
 {
+	int *arrived = mmap(NULL, pagesize, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t pid[TAKERS];
-	int i, n, go[2], rc = KSFT_PASS;
+	int i, n, rc = KSFT_PASS;
+	size_t off;
 	char *map;
 
 	(void)a;
 	for (n = 0; n < ROUNDS && !rc; n++) {
-		if (attach() || pipe(go))
+		if (attach())
 			return KSFT_FAIL;
 		map = map_it(PROT_READ);
+		*arrived = 0;
 		for (i = 0; i < TAKERS; i++) {
 			pid[i] = fork_child();
 			if (!pid[i]) {
-				close(go[1]);
-				_exit(take_one(map, i, go));
+				take_each(map, i, arrived);
+				_exit(KSFT_PASS);
 			}
 		}
-		close(go[0]);
-		close(go[1]);
 		for (i = 0; i < TAKERS; i++)
 			if (child_result(pid[i]))
 				rc = KSFT_FAIL;
-		for (i = 0; i < TAKERS; i++)
-			touch(map + i * pagesize);
+		for (off = 0; off < len; off += pagesize)
+			touch(map + off);
 		if (!rc)
 			rc = taken_is(stretches(map));
 		munmap(map, len);
 		if (detach() || all_back())
 			rc = KSFT_FAIL;
 	}
+	munmap(arrived, pagesize);
 	return rc;
 }
 
@@ -337,7 +346,7 @@ static const struct dcss_case cases[] = {
 	{ "a page that is touched, one for 64", touches, 0, STEP },
 	{ "a page that is written to, one for 64", stores, 0, STEP },
 	{ "a page in a pipe keeps its own", in_pipe, 0, STEP },
-	{ "four at the same time take one", together, 0, STEP },
+	{ "several at the same time take one", together, 0, STEP },
 	{ "who takes them is killed", killed, 0, STEP },
 	{ "shared takes none", switched, 0, STEP },
 	{ "remove leaves none", removed, 0, STEP },

@@ -326,6 +326,29 @@ static int unshare(struct area *a)
 	return held_ends(&h);
 }
 
+/* All in one piece, and more than is copied at a time. */
+static int unshare_much(struct area *a)
+{
+	size_t len = 3 << 20;
+	char *data = filled(len, 23), path[256];
+	int fd, rc;
+
+	(void)a;
+	if (fresh())
+		return KSFT_FAIL;
+	fd = new_file(opt.dir, "much", data, len, path);
+	if (fd < 0)
+		return fails("%s", path);
+	rc = clone_range(fd, 0, len);
+	if (!rc && fallocate(fd, FALLOC_FL_UNSHARE_RANGE, 0, len))
+		rc = fails("unshare");
+	if (!rc)
+		rc = file_is(fd, data, len);
+	close(fd);
+	free(data);
+	return all_ends() ? KSFT_FAIL : rc;
+}
+
 /* A system call may not wait in a fault: others could have to wait for it. */
 static int cow_kernel(struct area *a)
 {
@@ -1088,6 +1111,7 @@ static const struct dcss_case xfs_cases[] = {
 	{ "copy on write: other pages", cow_beside, 0, ALONE },
 	{ "copy on write: one page", cow_one, 0, ALONE },
 	{ "unshare", unshare, 0, ALONE },
+	{ "unshare three megabytes", unshare_much, 0, ALONE },
 
 	/* With nobody to say when: blocks that are free too early. */
 	{ "copy on write, pipe and other files", race, 0, ALONE },
