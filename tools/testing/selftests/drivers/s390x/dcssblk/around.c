@@ -281,8 +281,8 @@ static int written_alone(struct area *a)
 static int written_through(struct area *a)
 {
 	struct around r;
-	long nr = faults();
 	size_t i;
+	long nr;
 	int rc = begin(&r, "around", PROT_READ | PROT_WRITE, MAP_SHARED);
 
 	(void)a;
@@ -407,6 +407,8 @@ static int shared_blocks(struct area *a)
 		return rc;
 	snprintf(path, sizeof(path), "%s.clone", r.path);
 	fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	if (fd < 0)
+		return end(&r, fails("%s", path));
 	if (ioctl(fd, FICLONE, r.fd)) {
 		close(fd);
 		unlink(path);
@@ -431,30 +433,68 @@ static int shared_blocks(struct area *a)
 	return end(&r, rc);
 }
 
-/* Reads all pages in all orders, until it is killed. */
-static pid_t reader(const struct around *r)
+/* What only another file has, in blocks that this one had before. */
+#define OTHERS	0xee
+
+/*
+ * Reads pages in all orders until it is killed, and through mappings that are not
+ * the test's own: it fails if it sees what another file has. @max: one more than
+ * the last page that is there all the time.
+ */
+static pid_t reader(const struct around *r, size_t max)
 {
 	pid_t pid = fork_child();
 	unsigned int at = 1;
-	char *map;
+	char *map = place((NR + 1) * pagesize, 2 << 20) + pagesize;
 	int n;
 
 	if (pid)
 		return pid;
 	for (;;) {
-		map = map_odd(r->fd, 0, NR, PROT_READ, MAP_SHARED);
-		for (n = 0; n < 40; n++) {
+		if (mmap(map, r->len, PROT_READ, MAP_SHARED | MAP_FIXED, r->fd,
+			 0) == MAP_FAILED)
+			_exit(KSFT_FAIL);
+		for (n = 0; n < 60; n++) {
 			at = at * 1103515245 + 12345;
-			touch(map + (at >> 8) % 256 * pagesize);
+			if ((unsigned char)touch(map + (at >> 8) % max *
+						       pagesize) == OTHERS)
+				_exit(wrong("page %zu is another file's",
+					    (size_t)(at >> 8) % max));
 		}
-		munmap(map, r->len);
 	}
 }
 
-static void kill_reader(pid_t pid)
+/* It has to have lived until now. */
+static int end_reader(pid_t pid, int rc)
 {
+	int status;
+
 	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
+	if (waitpid(pid, &status, 0) != pid)
+		return fails("waitpid");
+	if (rc || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL))
+		return rc;
+	return wrong("the reader has ended with status %x", status);
+}
+
+/* Let another file have the blocks that are free now. */
+static int reuse(const struct around *r, size_t nr)
+{
+	char *other = malloc(nr * pagesize), path[256];
+	int fd, rc = KSFT_PASS;
+
+	memset(other, OTHERS, nr * pagesize);
+	/* Or a journal keeps them. */
+	if (fsync(r->fd))
+		rc = fails("fsync");
+	fd = new_file(opt.dir, "other", other, nr * pagesize, path);
+	if (fd < 0)
+		rc = fails("%s", path);
+	usleep(1000);
+	close(fd);
+	unlink(path);
+	free(other);
+	return rc;
 }
 
 /*
@@ -464,37 +504,29 @@ static void kill_reader(pid_t pid)
 static int punched(struct area *a)
 {
 	struct around r;
-	char *other, path[256];
+	char *text;
 	pid_t pid;
-	int n, fd, rc = begin(&r, "around", PROT_READ, MAP_SHARED);
+	int n, rc = begin(&r, "around", PROT_READ, MAP_SHARED);
 
 	(void)a;
 	if (rc)
 		return rc;
-	other = filled(64 * pagesize, 62);
-	memset(r.data + 64 * pagesize, 0, 64 * pagesize);
-	pid = reader(&r);
+	text = malloc(64 * pagesize);
+	pid = reader(&r, 256);
 	for (n = 0; n < ROUNDS && !rc; n++) {
-		touch(r.map + (n % NR) * pagesize);
 		if (fallocate(r.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 			      64 * pagesize, 64 * pagesize)) {
 			rc = skip("fallocate: %s", strerror(errno));
 			break;
 		}
-		fd = new_file(opt.dir, "other", other, 64 * pagesize, path);
-		if (fd < 0)
-			rc = fails("%s", path);
-		if (!rc)
-			rc = differs("mapping", r.map, r.data, r.len);
-		close(fd);
-		unlink(path);
-		memset(other, n, 64 * pagesize);
-		if (pwrite(r.fd, other, 64 * pagesize, 64 * pagesize) !=
+		rc = reuse(&r, 64);
+		memset(text, n % 100, 64 * pagesize);
+		if (pwrite(r.fd, text, 64 * pagesize, 64 * pagesize) !=
 		    (ssize_t)(64 * pagesize))
 			rc = fails("write");
 	}
-	kill_reader(pid);
-	free(other);
+	rc = end_reader(pid, rc);
+	free(text);
 	return end(&r, rc);
 }
 
@@ -510,23 +542,41 @@ static int filled_in(struct area *a)
 	(void)a;
 	if (rc)
 		return rc;
-	text = filled(pagesize, 63);
-	pid = reader(&r);
-	for (n = 0; n < ROUNDS && !rc; n++) {
+	text = malloc(pagesize);
+	pid = reader(&r, 256);
+	for (n = 0; n < 2 * ROUNDS && !rc; n++) {
 		if (n % 8 == 0 &&
-		    (ftruncate(r.fd, 64 * pagesize) || ftruncate(r.fd, r.len)))
-			rc = fails("ftruncate");
+		    fallocate(r.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			      64 * pagesize, 256 * pagesize)) {
+			rc = skip("fallocate: %s", strerror(errno));
+			break;
+		}
 		at = (64 + n * 29 % 256) * pagesize;
 		touch(r.map + at);
-		memset(text, n + 1, pagesize);
+		memset(text, 1 + n % 100, pagesize);
 		if (pwrite(r.fd, text, pagesize, at) != (ssize_t)pagesize)
 			rc = fails("write");
 		if (!rc)
 			rc = differs("mapping", r.map + at, text, pagesize);
 	}
-	kill_reader(pid);
+	rc = end_reader(pid, rc);
 	free(text);
 	return end(&r, rc);
+}
+
+/* SIGBUS ends a reader where the file ends; then another one begins. */
+static pid_t readers_in_a_row(const struct around *r)
+{
+	pid_t pid = fork_child();
+	int status;
+
+	if (pid)
+		return pid;
+	do {
+		pid = reader(r, 300);
+		waitpid(pid, &status, 0);
+	} while (WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS);
+	_exit(KSFT_FAIL);
 }
 
 /* The end of the file moves while others read up to it. */
@@ -539,30 +589,59 @@ static int cut_off(struct area *a)
 	(void)a;
 	if (rc)
 		return rc;
-	pid = fork_child();
-	if (!pid) {
-		/* SIGBUS ends it where the file ends; then another one begins. */
-		for (;;) {
-			pid = fork_child();
-			if (!pid)
-				for (n = 0;; n++)
-					touch(r.map + n % NR * pagesize);
-			waitpid(pid, NULL, 0);
-		}
-	}
-	for (n = 0; n < ROUNDS / 4 && !rc; n++) {
+	pid = readers_in_a_row(&r);
+	for (n = 0; n < ROUNDS / 2 && !rc; n++) {
 		if (ftruncate(r.fd, 100 * pagesize))
 			rc = fails("ftruncate");
 		if (!rc)
 			rc = nr_is(&r, 100, NR - 1, 0, 0);
-		if (ftruncate(r.fd, r.len) || pwrite(r.fd, r.data, r.len, 0) !=
-					      (ssize_t)r.len)
+		if (!rc)
+			rc = reuse(&r, 200);
+		if (ftruncate(r.fd, r.len) ||
+		    pwrite(r.fd, r.data, 200 * pagesize, 100 * pagesize) !=
+		    (ssize_t)(200 * pagesize))
 			rc = fails("write");
 		touch(r.map + 200 * pagesize);
 	}
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-	return end(&r, rc);
+	return end(&r, end_reader(pid, rc));
+}
+
+/*
+ * Pages are written back while others are written to. One that can be written to
+ * without a fault after all was written back would not be written back again.
+ */
+static int beside_fsync(struct area *a)
+{
+	struct around r;
+	pid_t pid;
+	size_t i;
+	long nr;
+	int n, rc = begin(&r, "around", PROT_READ | PROT_WRITE, MAP_SHARED);
+
+	(void)a;
+	if (rc)
+		return rc;
+	pid = fork_child();
+	if (!pid) {
+		while (!fsync(r.fd))
+			;
+		_exit(KSFT_FAIL);
+	}
+	for (n = 0; n < ROUNDS / 2 && !rc; n++) {
+		for (i = 0; i < NR; i++)
+			r.map[i * pagesize] = n;
+		if (n % 10)
+			continue;
+		if (fsync(r.fd))
+			rc = fails("fsync");
+		for (i = NR; !rc && i > 1; i -= 2) {
+			nr = faults();
+			r.map[(i - 2) * pagesize] = n + 1;
+			if (faults() == nr)
+				rc = wrong("page %zu can be written to", i - 2);
+		}
+	}
+	return end(&r, end_reader(pid, rc));
 }
 
 #define OWN	NO_MAPPING
@@ -583,10 +662,11 @@ static const struct dcss_case cases[] = {
 	{ "private pages", private_pages, 0, WRITE },
 	{ "blocks of a clone", shared_blocks, 0, WRITE },
 
-	/* With somebody who reads around it all the time. */
+	/* With somebody else in a loop of his own. */
 	{ "punched out beside reads", punched, 0, WRITE },
 	{ "holes are written to beside reads", filled_in, 0, WRITE },
 	{ "truncated beside reads", cut_off, 0, WRITE },
+	{ "written back beside stores", beside_fsync, 0, WRITE },
 };
 
 int main(int argc, char **argv)

@@ -11,12 +11,16 @@
 /* A child that does not survive its parent. */
 pid_t fork_child(void)
 {
-	pid_t pid;
+	pid_t parent = getpid(), pid;
 
 	fflush(stdout);
 	pid = fork();
-	if (!pid)
+	if (!pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		/* It may be gone by now. */
+		if (getppid() != parent)
+			_exit(KSFT_FAIL);
+	}
 	return pid;
 }
 

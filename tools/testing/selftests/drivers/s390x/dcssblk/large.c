@@ -178,8 +178,10 @@ static int count(struct area *a)
 	if (own_open(&o, "count", MAP_SHARED))
 		return own_close(&o, KSFT_FAIL);
 	pages = o.len / pagesize;
-	if (how->small && madvise(o.map, o.len, MADV_NOHUGEPAGE))
-		return own_close(&o, fails("MADV_NOHUGEPAGE"));
+	/* One for each page, and none for pages around it. */
+	if (how->small && (madvise(o.map, o.len, MADV_NOHUGEPAGE) ||
+			   madvise(o.map, o.len, MADV_RANDOM)))
+		return own_close(&o, fails("madvise"));
 	n = touched(o.map, o.len, how->write);
 	ksft_print_msg("%ld faults for %zu pages\n", n, pages);
 	for (off = 0; off < o.len && how->write; off += pagesize)
