@@ -44,11 +44,8 @@ static char *map_it(int fd, int prot)
 {
 	char *map;
 
-	if (opt.large)
-		map = map_file(fd, len, prot, MAP_SHARED);
-	else
-		map = mmap(place(len + pagesize, 2 << 20) + pagesize, len, prot,
-			   MAP_SHARED | MAP_FIXED, fd, 0);
+	map = opt.large ? map_file(fd, len, prot, MAP_SHARED) :
+			  map_odd(fd, len, prot, MAP_SHARED);
 	if (map == MAP_FAILED)
 		ksft_exit_fail_msg("%s: %s\n", file, strerror(errno));
 	return map;

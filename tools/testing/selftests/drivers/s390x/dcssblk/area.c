@@ -99,6 +99,13 @@ char *map_file(int fd, size_t len, int prot, int flags)
 	return mmap(large_place(len), len, prot, flags | MAP_FIXED, fd, 0);
 }
 
+/* At an address that no large page, and no page table, can map the file at. */
+char *map_odd(int fd, size_t len, int prot, int flags)
+{
+	return mmap(place(len + pagesize, 2 << 20) + pagesize, len, prot,
+		    flags | MAP_FIXED, fd, 0);
+}
+
 /* Page faults of this process so far, none of which has to wait for I/O. */
 long faults(void)
 {

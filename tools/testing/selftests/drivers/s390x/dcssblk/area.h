@@ -48,6 +48,7 @@ int by_other(struct area *a, int (*fn)(struct area *a, pid_t pid));
 char *place(size_t len, size_t align);
 char *large_place(size_t len);
 char *map_file(int fd, size_t len, int prot, int flags);
+char *map_odd(int fd, size_t len, int prot, int flags);
 long faults(void);
 long large_bytes(const char *map, size_t len);
 int mapped_large(const char *what, const char *map, size_t len, size_t nr);

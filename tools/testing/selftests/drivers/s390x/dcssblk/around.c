@@ -27,40 +27,38 @@ struct around {
 	char *data, *map;
 	size_t len;
 	int fd;
+	unsigned int nr;		/* of the case */
 };
 
-/* No large page, and no page table, begins where the file begins. */
-static char *map_odd(int fd, size_t first, size_t nr, int prot, int flags)
-{
-	return mmap(place((nr + 1) * pagesize, 2 << 20) + pagesize,
-		    nr * pagesize, prot, flags | MAP_FIXED, fd,
-		    first * pagesize);
-}
+/* A case, and the mapping that it gets. */
+struct on_file {
+	int (*run)(struct around *r);
+	int prot, flags;
+};
 
-/* A file that was never mapped. */
-static int begin(struct around *r, const char *name, int prot, int flags)
+/* On a file that was never mapped. */
+static int on_file(struct area *a)
 {
-	r->len = NR * pagesize;
-	r->data = filled(r->len, 61);
+	const struct on_file *how = a->arg;
+	struct around r = { .len = NR * pagesize, .nr = a->nr };
+	int rc;
+
+	r.data = filled(r.len, 61);
 	if (opt.readonly) {
-		snprintf(r->path, sizeof(r->path), "%s/data", opt.dir);
-		r->fd = open(r->path, O_RDONLY);
+		snprintf(r.path, sizeof(r.path), "%s/data", opt.dir);
+		r.fd = open(r.path, O_RDONLY);
 	} else {
-		r->fd = new_file(opt.dir, name, r->data, r->len, r->path);
+		r.fd = new_file(opt.dir, "around", r.data, r.len, r.path);
 	}
-	if (r->fd < 0)
-		return fails("%s", r->path);
-	r->map = map_odd(r->fd, 0, NR, prot, flags);
-	return r->map == MAP_FAILED ? fails("mmap") : KSFT_PASS;
-}
-
-static int end(struct around *r, int rc)
-{
-	munmap(r->map, r->len);
-	close(r->fd);
+	if (r.fd < 0)
+		return fails("%s", r.path);
+	r.map = map_odd(r.fd, r.len, how->prot, how->flags);
+	rc = r.map == MAP_FAILED ? fails("mmap") : how->run(&r);
+	munmap(r.map, r.len);
+	close(r.fd);
 	if (!opt.readonly)
-		unlink(r->path);
-	free(r->data);
+		unlink(r.path);
+	free(r.data);
 	return rc;
 }
 
@@ -89,128 +87,108 @@ static int nr_is(const struct around *r, size_t first, size_t last, long min,
 		     nr, first, last, min, max);
 }
 
-static int from_end_to_end(struct area *a)
+static int from_end_to_end(struct around *r)
 {
-	struct around r;
 	size_t i;
 	long nr;
-	int rc = begin(&r, "around", PROT_READ, MAP_SHARED);
+	int rc = KSFT_PASS;
 
-	(void)a;
-	if (rc)
-		return rc;
 	nr = faults();
 	for (i = 0; i < NR; i++)
-		touch(r.map + i * pagesize);
+		touch(r->map + i * pagesize);
 	nr = faults() - nr;
 	/* Nine if the file is one extent. */
 	if (nr > NR / 8)
 		rc = wrong("%ld faults for %d pages", nr, NR);
 	if (!rc && !opt.readonly)
-		rc = differs("mapping", r.map, r.data, r.len);
-	return end(&r, rc);
+		rc = differs("mapping", r->map, r->data, r->len);
+	return rc;
 }
 
 /* One page of a file that nobody has used takes a few others along. */
-static int one_page(struct area *a)
+static int one_page(struct around *r)
 {
-	struct around r;
-	int rc = begin(&r, "around", PROT_READ, MAP_SHARED);
+	int rc;
 
-	(void)a;
-	if (rc)
-		return rc;
-	touch(r.map + 100 * pagesize);
-	rc = nr_is(&r, 0, NR - 1, 2, 16);
-	if (!rc && !present(&r, 100))
+	touch(r->map + 100 * pagesize);
+	rc = nr_is(r, 0, NR - 1, 2, 16);
+	if (!rc && !present(r, 100))
 		rc = wrong("not the page of the fault");
-	return end(&r, rc);
+	return rc;
 }
 
-static int at_random(struct area *a)
+static int at_random(struct around *r)
 {
-	struct around r;
 	size_t i;
-	int rc = begin(&r, "around", PROT_READ, MAP_SHARED);
+	int rc = KSFT_PASS;
 
-	(void)a;
-	if (rc)
-		return rc;
-	if (madvise(r.map, r.len, MADV_RANDOM))
+	if (madvise(r->map, r->len, MADV_RANDOM))
 		rc = fails("madvise");
 	for (i = 0; !rc && i < 8; i++) {
-		touch(r.map + 50 * i * pagesize);
-		rc = nr_is(&r, 0, NR - 1, i + 1, i + 1);
+		touch(r->map + 50 * i * pagesize);
+		rc = nr_is(r, 0, NR - 1, i + 1, i + 1);
 	}
-	return end(&r, rc);
+	return rc;
 }
 
 /* What others have used is there at once, on both sides, and nothing else. */
-static int used_by_others(struct area *a)
+static int used_by_others(struct around *r)
 {
 	static const int pages[] = { 3, 20, 41, 42, 43, 200 };
-	struct around r;
 	char *map;
 	size_t i;
-	int rc = begin(&r, "around", PROT_READ, MAP_SHARED);
+	int rc = KSFT_PASS;
 
-	(void)a;
-	if (rc)
-		return rc;
-	map = map_odd(r.fd, 0, NR, PROT_READ, MAP_SHARED);
-	madvise(map, r.len, MADV_RANDOM);
+	map = map_odd(r->fd, r->len, PROT_READ, MAP_SHARED);
+	madvise(map, r->len, MADV_RANDOM);
 	for (i = 0; i < ARRAY_SIZE(pages); i++)
 		touch(map + pages[i] * pagesize);
-	munmap(map, r.len);
-	touch(r.map + 100 * pagesize);
+	munmap(map, r->len);
+	touch(r->map + 100 * pagesize);
 	for (i = 0; i < ARRAY_SIZE(pages) && !rc; i++)
-		if (!present(&r, pages[i]))
+		if (!present(r, pages[i]))
 			rc = wrong("page %d is not mapped", pages[i]);
 	if (!rc)
-		rc = nr_is(&r, 0, 99, 5, 5);
+		rc = nr_is(r, 0, 99, 5, 5);
 	if (!rc)
-		rc = nr_is(&r, 116, NR - 1, 1, 1);
-	return end(&r, rc);
+		rc = nr_is(r, 116, NR - 1, 1, 1);
+	return rc;
 }
 
 /* Not beyond the VMA, on either side, nor the end of the file. */
-static int inside(struct area *a)
+static int inside(struct around *r)
 {
-	struct around r;
 	size_t i;
-	int rc = begin(&r, "around", PROT_READ, MAP_SHARED);
+	int rc = KSFT_PASS;
 
-	(void)a;
-	if (rc)
-		return rc;
 	for (i = 0; i < NR; i++)
-		touch(r.map + i * pagesize);
-	munmap(r.map, r.len);
+		touch(r->map + i * pagesize);
+	munmap(r->map, r->len);
 	/* All of it has entries; three VMAs in a row. */
-	r.map = map_odd(r.fd, 0, NR, PROT_READ, MAP_SHARED);
-	if (mprotect(r.map, 20 * pagesize, PROT_NONE) ||
-	    mprotect(r.map + 60 * pagesize, r.len - 60 * pagesize, PROT_NONE))
+	r->map = map_odd(r->fd, r->len, PROT_READ, MAP_SHARED);
+	if (mprotect(r->map, 20 * pagesize, PROT_NONE) ||
+	    mprotect(r->map + 60 * pagesize, r->len - 60 * pagesize, PROT_NONE))
 		rc = fails("mprotect");
-	touch(r.map + 30 * pagesize);
+	touch(r->map + 30 * pagesize);
 	if (!rc)
-		rc = nr_is(&r, 20, 59, 40, 40);
+		rc = nr_is(r, 20, 59, 40, 40);
 	if (!rc)
-		rc = nr_is(&r, 0, 19, 0, 0);
+		rc = nr_is(r, 0, 19, 0, 0);
 	if (!rc)
-		rc = nr_is(&r, 60, NR - 1, 0, 0);
+		rc = nr_is(r, 60, NR - 1, 0, 0);
 	if (rc || opt.readonly)
-		return end(&r, rc);
+		return rc;
 
-	munmap(r.map, r.len);
-	r.map = map_odd(r.fd, 0, NR, PROT_READ, MAP_SHARED);
-	if (ftruncate(r.fd, 40 * pagesize - 1))
+	munmap(r->map, r->len);
+	r->map = map_odd(r->fd, r->len, PROT_READ, MAP_SHARED);
+	if (ftruncate(r->fd, 40 * pagesize - 1))
 		rc = fails("ftruncate");
-	touch(r.map + 39 * pagesize);
+	touch(r->map + 39 * pagesize);
 	if (!rc)
-		rc = nr_is(&r, 0, 39, 40, 40);
+		rc = nr_is(r, 0, 39, 40, 40);
 	if (!rc)
-		rc = nr_is(&r, 40, NR - 1, 0, 0);
-	return end(&r, rc);
+		rc = nr_is(r, 40, NR - 1, 0, 0);
+	return rc;
 }
 
 static blkcnt_t blocks(int fd)
@@ -221,216 +199,188 @@ static blkcnt_t blocks(int fd)
 }
 
 /* Every other eight pages are a hole, or blocks that were never written to. */
-static int holes(struct area *a)
+static int holes(struct around *r)
 {
-	bool unwritten = a->nr;
-	struct around r;
+	bool unwritten = r->nr;
 	blkcnt_t before;
 	size_t i;
-	int rc = begin(&r, "around", PROT_READ | PROT_WRITE, MAP_SHARED);
+	int rc = KSFT_PASS;
 
-	if (rc)
-		return rc;
 	for (i = 8; i < NR && !rc; i += 16) {
-		if (fallocate(r.fd, unwritten ? FALLOC_FL_ZERO_RANGE :
+		if (fallocate(r->fd, unwritten ? FALLOC_FL_ZERO_RANGE :
 			      FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 			      i * pagesize, 8 * pagesize))
-			return end(&r, skip("fallocate: %s", strerror(errno)));
-		memset(r.data + i * pagesize, 0, 8 * pagesize);
+			return skip("fallocate: %s", strerror(errno));
+		memset(r->data + i * pagesize, 0, 8 * pagesize);
 	}
-	fsync(r.fd);
-	before = blocks(r.fd);
+	fsync(r->fd);
+	before = blocks(r->fd);
 	for (i = 0; i < NR; i++)
-		touch(r.map + i * pagesize);
+		touch(r->map + i * pagesize);
 	/* One after the other, but for what has no blocks. */
 	for (i = 0; i < NR; i++) {
 		if (i % 16 >= 8)
 			continue;
-		r.map[i * pagesize] = i;
-		r.data[i * pagesize] = i;
+		r->map[i * pagesize] = i;
+		r->data[i * pagesize] = i;
 	}
-	if (fsync(r.fd))
+	if (fsync(r->fd))
 		rc = fails("fsync");
-	if (blocks(r.fd) != before)
+	if (blocks(r->fd) != before)
 		rc = wrong("%ld blocks became %ld", (long)before,
-			   (long)blocks(r.fd));
+			   (long)blocks(r->fd));
 	if (!rc)
-		rc = differs("mapping", r.map, r.data, r.len);
+		rc = differs("mapping", r->map, r->data, r->len);
 	if (!rc)
-		rc = file_is(r.fd, r.data, r.len);
-	return end(&r, rc);
+		rc = file_is(r->fd, r->data, r->len);
+	return rc;
 }
 
-static int written_alone(struct area *a)
+static int written_alone(struct around *r)
 {
-	struct around r;
 	size_t i;
-	int rc = begin(&r, "around", PROT_READ | PROT_WRITE, MAP_SHARED);
+	int rc = KSFT_PASS;
 
-	(void)a;
-	if (rc)
-		return rc;
 	for (i = 0; i < 8 && !rc; i++) {
-		r.map[(400 - 50 * i) * pagesize] = 1;
-		rc = nr_is(&r, 0, NR - 1, i + 1, i + 1);
+		r->map[(400 - 50 * i) * pagesize] = 1;
+		rc = nr_is(r, 0, NR - 1, i + 1, i + 1);
 	}
-	return end(&r, rc);
+	return rc;
 }
 
 /* Not more than twice what has been written to so far, and few faults. */
-static int written_through(struct area *a)
+static int written_through(struct around *r)
 {
-	struct around r;
 	size_t i;
 	long nr;
-	int rc = begin(&r, "around", PROT_READ | PROT_WRITE, MAP_SHARED);
+	int rc = KSFT_PASS;
 
-	(void)a;
-	if (rc)
-		return rc;
 	for (i = 0; i < NR && !rc; i++) {
-		r.map[i * pagesize] = i;
-		r.data[i * pagesize] = i;
+		r->map[i * pagesize] = i;
+		r->data[i * pagesize] = i;
 		if (!(i & (i + 1)))
-			rc = nr_is(&r, 0, NR - 1, i + 1, 2 * (i + 1));
+			rc = nr_is(r, 0, NR - 1, i + 1, 2 * (i + 1));
 	}
 	if (!rc)
-		rc = nr_is(&r, 0, NR - 1, NR, NR);
-	munmap(r.map, r.len);
-	r.map = map_odd(r.fd, 0, NR, PROT_READ | PROT_WRITE, MAP_SHARED);
-	fsync(r.fd);
+		rc = nr_is(r, 0, NR - 1, NR, NR);
+	munmap(r->map, r->len);
+	r->map = map_odd(r->fd, r->len, PROT_READ | PROT_WRITE, MAP_SHARED);
+	fsync(r->fd);
 	nr = faults();
 	for (i = 0; i < NR; i++) {
-		r.map[i * pagesize + 1] = i;
-		r.data[i * pagesize + 1] = i;
+		r->map[i * pagesize + 1] = i;
+		r->data[i * pagesize + 1] = i;
 	}
 	nr = faults() - nr;
 	if (!rc && nr > NR / 8)
 		rc = wrong("%ld faults for %d pages", nr, NR);
 	if (!rc)
-		rc = file_is(r.fd, r.data, r.len);
-	return end(&r, rc);
+		rc = file_is(r->fd, r->data, r->len);
+	return rc;
 }
 
 /* Whatever was mapped writable is not when it has been written back. */
-static int written_back(struct area *a)
+static int written_back(struct around *r)
 {
-	struct around r;
 	size_t i;
 	long nr;
-	int rc = begin(&r, "around", PROT_READ | PROT_WRITE, MAP_SHARED);
+	int rc = KSFT_PASS;
 
-	(void)a;
-	if (rc)
-		return rc;
 	for (i = 0; i < 300; i++)
-		r.map[i * pagesize] = i;
-	if (msync(r.map, r.len, MS_SYNC))
+		r->map[i * pagesize] = i;
+	if (msync(r->map, r->len, MS_SYNC))
 		rc = fails("msync");
 	for (i = 300; !rc && i > 1; i -= 2) {
 		nr = faults();
-		r.map[(i - 2) * pagesize] = 1;
+		r->map[(i - 2) * pagesize] = 1;
 		if (faults() == nr)
 			rc = wrong("page %zu can be written to", i - 2);
 	}
-	return end(&r, rc);
+	return rc;
 }
 
 /* Only what is written to is said to be. */
-static int soft_dirty(struct area *a)
+static int soft_dirty(struct around *r)
 {
-	struct around r;
 	uint64_t entry;
 	bool stored;
 	size_t i;
-	int rc;
+	int rc = KSFT_PASS;
 
-	(void)a;
 	/* What is new is. */
-	if (!(pagemap_entry(getpid(), (uintptr_t)&r) & PM_SOFT_DIRTY))
+	if (!(pagemap_entry(getpid(), (uintptr_t)r) & PM_SOFT_DIRTY))
 		return skip("no soft-dirty bits");
-	rc = begin(&r, "around", PROT_READ | PROT_WRITE, MAP_SHARED);
-	if (rc)
-		return rc;
 	if (put_string("/proc/self/clear_refs", "4"))
-		return end(&r, fails("clear_refs"));
+		return fails("clear_refs");
 	for (i = 0; i < 100; i++)
-		touch(r.map + i * pagesize);
+		touch(r->map + i * pagesize);
 	for (i = 0; i < 37; i++)
-		r.map[i * pagesize] = 1;
+		r->map[i * pagesize] = 1;
 	for (i = 0; i < 100 && !rc; i++) {
-		entry = pagemap_entry(getpid(), (uintptr_t)r.map + i * pagesize);
+		entry = pagemap_entry(getpid(), (uintptr_t)r->map + i * pagesize);
 		stored = i < 37;
 		if (!!(entry & PM_SOFT_DIRTY) != stored)
 			rc = wrong("page %zu is %ssoft-dirty", i,
 				   stored ? "not " : "");
 	}
-	return end(&r, rc);
+	return rc;
 }
 
 /* Pages that are mapped by the way are as private as others. */
-static int private_pages(struct area *a)
+static int private_pages(struct around *r)
 {
-	struct around r;
 	size_t i;
-	int rc = begin(&r, "around", PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	int rc = KSFT_PASS;
 
-	(void)a;
-	if (rc)
-		return rc;
 	for (i = 0; i < NR; i++) {
-		touch(r.map + i * pagesize);
+		touch(r->map + i * pagesize);
 		if (i % 3)
-			r.map[i * pagesize] = ~r.data[i * pagesize];
+			r->map[i * pagesize] = ~r->data[i * pagesize];
 	}
-	rc = file_is(r.fd, r.data, r.len);
+	rc = file_is(r->fd, r->data, r->len);
 	for (i = 0; i < NR && !rc; i++)
-		if (r.map[i * pagesize] !=
-		    (char)(i % 3 ? ~r.data[i * pagesize] : r.data[i * pagesize]))
+		if (r->map[i * pagesize] !=
+		    (char)(i % 3 ? ~r->data[i * pagesize] : r->data[i * pagesize]))
 			rc = wrong("page %zu has something else", i);
-	return end(&r, rc);
+	return rc;
 }
 
 /*
  * A file shares its blocks with a clone, but for the first ones, which are its
  * own again. Stores that follow each other come to the shared ones.
  */
-static int shared_blocks(struct area *a)
+static int shared_blocks(struct around *r)
 {
 	char path[280], *both;
-	struct around r;
 	size_t i;
-	int fd, rc = begin(&r, "around", PROT_READ | PROT_WRITE, MAP_SHARED);
+	int fd, rc = KSFT_PASS;
 
-	(void)a;
-	if (rc)
-		return rc;
-	snprintf(path, sizeof(path), "%s.clone", r.path);
+	snprintf(path, sizeof(path), "%s.clone", r->path);
 	fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
 	if (fd < 0)
-		return end(&r, fails("%s", path));
-	if (ioctl(fd, FICLONE, r.fd)) {
+		return fails("%s", path);
+	if (ioctl(fd, FICLONE, r->fd)) {
 		close(fd);
 		unlink(path);
-		return end(&r, skip("no clones here: %s", strerror(errno)));
+		return skip("no clones here: %s", strerror(errno));
 	}
-	both = filled(r.len, 61);
-	if (pwrite(r.fd, r.data, 100 * pagesize, 0) != (ssize_t)(100 * pagesize))
+	both = filled(r->len, 61);
+	if (pwrite(r->fd, r->data, 100 * pagesize, 0) != (ssize_t)(100 * pagesize))
 		rc = fails("write");
 	for (i = 0; i < NR; i++)
-		touch(r.map + i * pagesize);
+		touch(r->map + i * pagesize);
 	for (i = 0; i < NR && !rc; i++) {
-		r.map[i * pagesize] = ~both[i * pagesize];
-		r.data[i * pagesize] = ~both[i * pagesize];
+		r->map[i * pagesize] = ~both[i * pagesize];
+		r->data[i * pagesize] = ~both[i * pagesize];
 	}
 	if (!rc)
-		rc = file_is(fd, both, r.len);
+		rc = file_is(fd, both, r->len);
 	if (!rc)
-		rc = file_is(r.fd, r.data, r.len);
+		rc = file_is(r->fd, r->data, r->len);
 	free(both);
 	close(fd);
 	unlink(path);
-	return end(&r, rc);
+	return rc;
 }
 
 /* What only another file has, in blocks that this one had before. */
@@ -501,67 +451,59 @@ static int reuse(const struct around *r, size_t nr)
  * Blocks leave the file while others read around them, and become another file's.
  * A page that is mapped again too early shows what that one has.
  */
-static int punched(struct area *a)
+static int punched(struct around *r)
 {
-	struct around r;
 	char *text;
 	pid_t pid;
-	int n, rc = begin(&r, "around", PROT_READ, MAP_SHARED);
+	int n, rc = KSFT_PASS;
 
-	(void)a;
-	if (rc)
-		return rc;
 	text = malloc(64 * pagesize);
-	pid = reader(&r, 256);
+	pid = reader(r, 256);
 	for (n = 0; n < ROUNDS && !rc; n++) {
-		if (fallocate(r.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		if (fallocate(r->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 			      64 * pagesize, 64 * pagesize)) {
 			rc = skip("fallocate: %s", strerror(errno));
 			break;
 		}
-		rc = reuse(&r, 64);
+		rc = reuse(r, 64);
 		memset(text, n % 100, 64 * pagesize);
-		if (pwrite(r.fd, text, 64 * pagesize, 64 * pagesize) !=
+		if (pwrite(r->fd, text, 64 * pagesize, 64 * pagesize) !=
 		    (ssize_t)(64 * pagesize))
 			rc = fails("write");
 	}
 	rc = end_reader(pid, rc);
 	free(text);
-	return end(&r, rc);
+	return rc;
 }
 
 /* Holes get blocks while others read around them. */
-static int filled_in(struct area *a)
+static int filled_in(struct around *r)
 {
-	struct around r;
 	char *text;
 	size_t at;
 	pid_t pid;
-	int n, rc = begin(&r, "around", PROT_READ, MAP_SHARED);
+	int n, rc = KSFT_PASS;
 
-	(void)a;
-	if (rc)
-		return rc;
 	text = malloc(pagesize);
-	pid = reader(&r, 256);
+	pid = reader(r, 256);
 	for (n = 0; n < 2 * ROUNDS && !rc; n++) {
 		if (n % 8 == 0 &&
-		    fallocate(r.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		    fallocate(r->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 			      64 * pagesize, 256 * pagesize)) {
 			rc = skip("fallocate: %s", strerror(errno));
 			break;
 		}
 		at = (64 + n * 29 % 256) * pagesize;
-		touch(r.map + at);
+		touch(r->map + at);
 		memset(text, 1 + n % 100, pagesize);
-		if (pwrite(r.fd, text, pagesize, at) != (ssize_t)pagesize)
+		if (pwrite(r->fd, text, pagesize, at) != (ssize_t)pagesize)
 			rc = fails("write");
 		if (!rc)
-			rc = differs("mapping", r.map + at, text, pagesize);
+			rc = differs("mapping", r->map + at, text, pagesize);
 	}
 	rc = end_reader(pid, rc);
 	free(text);
-	return end(&r, rc);
+	return rc;
 }
 
 /* SIGBUS ends a reader where the file ends; then another one begins. */
@@ -580,93 +522,106 @@ static pid_t readers_in_a_row(const struct around *r)
 }
 
 /* The end of the file moves while others read up to it. */
-static int cut_off(struct area *a)
+static int cut_off(struct around *r)
 {
-	struct around r;
 	pid_t pid;
-	int n, rc = begin(&r, "around", PROT_READ, MAP_SHARED);
+	int n, rc = KSFT_PASS;
 
-	(void)a;
-	if (rc)
-		return rc;
-	pid = readers_in_a_row(&r);
+	pid = readers_in_a_row(r);
 	for (n = 0; n < ROUNDS / 2 && !rc; n++) {
-		if (ftruncate(r.fd, 100 * pagesize))
+		if (ftruncate(r->fd, 100 * pagesize))
 			rc = fails("ftruncate");
 		if (!rc)
-			rc = nr_is(&r, 100, NR - 1, 0, 0);
+			rc = nr_is(r, 100, NR - 1, 0, 0);
 		if (!rc)
-			rc = reuse(&r, 200);
-		if (ftruncate(r.fd, r.len) ||
-		    pwrite(r.fd, r.data, 200 * pagesize, 100 * pagesize) !=
+			rc = reuse(r, 200);
+		if (ftruncate(r->fd, r->len) ||
+		    pwrite(r->fd, r->data, 200 * pagesize, 100 * pagesize) !=
 		    (ssize_t)(200 * pagesize))
 			rc = fails("write");
-		touch(r.map + 200 * pagesize);
+		touch(r->map + 200 * pagesize);
 	}
-	return end(&r, end_reader(pid, rc));
+	return end_reader(pid, rc);
 }
 
 /*
  * Pages are written back while others are written to. One that can be written to
  * without a fault after all was written back would not be written back again.
  */
-static int beside_fsync(struct area *a)
+static int beside_fsync(struct around *r)
 {
-	struct around r;
 	pid_t pid;
 	size_t i;
 	long nr;
-	int n, rc = begin(&r, "around", PROT_READ | PROT_WRITE, MAP_SHARED);
+	int n, rc = KSFT_PASS;
 
-	(void)a;
-	if (rc)
-		return rc;
 	pid = fork_child();
 	if (!pid) {
-		while (!fsync(r.fd))
+		while (!fsync(r->fd))
 			;
 		_exit(KSFT_FAIL);
 	}
 	for (n = 0; n < ROUNDS / 2 && !rc; n++) {
 		for (i = 0; i < NR; i++)
-			r.map[i * pagesize] = n;
+			r->map[i * pagesize] = n;
 		if (n % 10)
 			continue;
-		if (fsync(r.fd))
+		if (fsync(r->fd))
 			rc = fails("fsync");
 		for (i = NR; !rc && i > 1; i -= 2) {
 			nr = faults();
-			r.map[(i - 2) * pagesize] = n + 1;
+			r->map[(i - 2) * pagesize] = n + 1;
 			if (faults() == nr)
 				rc = wrong("page %zu can be written to", i - 2);
 		}
 	}
-	return end(&r, end_reader(pid, rc));
+	return end_reader(pid, rc);
 }
 
 #define OWN	NO_MAPPING
 #define WRITE	(NO_MAPPING | NEEDS_WRITE)
 
+#define READ_ONLY(fn)	(&(const struct on_file){ fn, PROT_READ, MAP_SHARED })
+#define READ_WRITE(fn, flags) \
+	(&(const struct on_file){ fn, PROT_READ | PROT_WRITE, flags })
+
 static const struct dcss_case cases[] = {
-	{ "read from one end to the other", from_end_to_end, 0, OWN },
-	{ "a page of a file that nobody has used", one_page, 0, WRITE },
-	{ "MADV_RANDOM: no other page", at_random, 0, WRITE },
-	{ "pages that others have used", used_by_others, 0, WRITE },
-	{ "not beyond mapping and file", inside, 0, OWN },
-	{ "no page and no block for holes", holes, 0, WRITE },
-	{ "no page for blocks not written to", holes, 0, WRITE, .nr = 1 },
-	{ "a page that is written to is alone", written_alone, 0, WRITE },
-	{ "written to from one end to the other", written_through, 0, WRITE },
-	{ "written back", written_back, 0, WRITE },
-	{ "soft-dirty", soft_dirty, 0, WRITE },
-	{ "private pages", private_pages, 0, WRITE },
-	{ "blocks of a clone", shared_blocks, 0, WRITE },
+	{ "read from one end to the other", on_file, 0, OWN,
+	  READ_ONLY(from_end_to_end) },
+	{ "a page of a file that nobody has used", on_file, 0, WRITE,
+	  READ_ONLY(one_page) },
+	{ "MADV_RANDOM: no other page", on_file, 0, WRITE,
+	  READ_ONLY(at_random) },
+	{ "pages that others have used", on_file, 0, WRITE,
+	  READ_ONLY(used_by_others) },
+	{ "not beyond mapping and file", on_file, 0, OWN,
+	  READ_ONLY(inside) },
+	{ "no page and no block for holes", on_file, 0, WRITE,
+	  READ_WRITE(holes, MAP_SHARED) },
+	{ "no page for blocks not written to", on_file, 0, WRITE,
+	  READ_WRITE(holes, MAP_SHARED), 1 },
+	{ "a page that is written to is alone", on_file, 0, WRITE,
+	  READ_WRITE(written_alone, MAP_SHARED) },
+	{ "written to from one end to the other", on_file, 0, WRITE,
+	  READ_WRITE(written_through, MAP_SHARED) },
+	{ "written back", on_file, 0, WRITE,
+	  READ_WRITE(written_back, MAP_SHARED) },
+	{ "soft-dirty", on_file, 0, WRITE,
+	  READ_WRITE(soft_dirty, MAP_SHARED) },
+	{ "private pages", on_file, 0, WRITE,
+	  READ_WRITE(private_pages, MAP_PRIVATE) },
+	{ "blocks of a clone", on_file, 0, WRITE,
+	  READ_WRITE(shared_blocks, MAP_SHARED) },
 
 	/* With somebody else in a loop of his own. */
-	{ "punched out beside reads", punched, 0, WRITE },
-	{ "holes are written to beside reads", filled_in, 0, WRITE },
-	{ "truncated beside reads", cut_off, 0, WRITE },
-	{ "written back beside stores", beside_fsync, 0, WRITE },
+	{ "punched out beside reads", on_file, 0, WRITE,
+	  READ_ONLY(punched) },
+	{ "holes are written to beside reads", on_file, 0, WRITE,
+	  READ_ONLY(filled_in) },
+	{ "truncated beside reads", on_file, 0, WRITE,
+	  READ_ONLY(cut_off) },
+	{ "written back beside stores", on_file, 0, WRITE,
+	  READ_WRITE(beside_fsync, MAP_SHARED) },
 };
 
 int main(int argc, char **argv)

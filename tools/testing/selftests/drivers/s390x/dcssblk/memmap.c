@@ -81,11 +81,8 @@ static char *map_it(int prot)
 
 	if (fd < 0)
 		ksft_exit_fail_msg("%s: %s\n", file, strerror(errno));
-	if (opt.large)
-		map = map_file(fd, len, prot, MAP_SHARED);
-	else
-		map = mmap(place(len + pagesize, 2 << 20) + pagesize, len, prot,
-			   MAP_SHARED | MAP_FIXED, fd, 0);
+	map = opt.large ? map_file(fd, len, prot, MAP_SHARED) :
+			  map_odd(fd, len, prot, MAP_SHARED);
 	if (map == MAP_FAILED)
 		ksft_exit_fail_msg("mmap: %s\n", strerror(errno));
 	close(fd);
