@@ -10,6 +10,8 @@
  */
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <sched.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -383,109 +385,130 @@ static int shared_blocks(struct around *r)
 	return rc;
 }
 
-/* What only another file has, in blocks that this one had before. */
-#define OTHERS	0xee
-
 /*
- * Reads pages in all orders until it is killed, and through mappings that are not
- * the test's own: it fails if it sees what another file has. @max: one more than
- * the last page that is there all the time.
+ * Somebody who reads around pages of the file, through a mapping of his own, and
+ * says what is mapped there when he is asked.
  */
-static pid_t reader(const struct around *r, size_t max)
+struct reader {
+	pid_t pid;
+	struct {
+		int first, nr;		/* pages that the file has lost */
+		bool end;		/* they are behind its end */
+		int asked, lost;
+	} *ask;
+};
+
+/* What is behind the end must not be touched. */
+static bool are_lost(const char *map, int first, int nr, bool end)
 {
-	pid_t pid = fork_child();
+	uintptr_t addr;
+
+	for (; nr; nr--, first++) {
+		addr = (uintptr_t)map + first * pagesize;
+		if (end ? pagemap_entry(getpid(), addr) & PM_PRESENT :
+			  map[first * pagesize])
+			return false;
+	}
+	return true;
+}
+
+/* In all orders, below page @max, until it is killed. */
+static __noreturn void read_around(const struct around *r, struct reader *by,
+				   size_t max)
+{
+	char *map = map_odd(r->fd, r->len, PROT_READ, MAP_SHARED);
 	unsigned int at = 1;
-	char *map = place((NR + 1) * pagesize, 2 << 20) + pagesize;
 	int n;
 
-	if (pid)
-		return pid;
+	if (map == MAP_FAILED)
+		_exit(KSFT_FAIL);
 	for (;;) {
-		if (mmap(map, r->len, PROT_READ, MAP_SHARED | MAP_FIXED, r->fd,
-			 0) == MAP_FAILED)
-			_exit(KSFT_FAIL);
-		for (n = 0; n < 60; n++) {
+		madvise(map, r->len, MADV_DONTNEED);
+		for (n = 0; n < 3; n++) {
 			at = at * 1103515245 + 12345;
-			if ((unsigned char)touch(map + (at >> 8) % max *
-						       pagesize) == OTHERS)
-				_exit(wrong("page %zu is another file's",
-					    (size_t)(at >> 8) % max));
+			touch(map + (at >> 8) % max * pagesize);
 		}
+		/* What came while the blocks went is still mapped then. */
+		usleep((at >> 8) % 256);
+		if (!__atomic_load_n(&by->ask->asked, __ATOMIC_SEQ_CST))
+			continue;
+		by->ask->lost = are_lost(map, by->ask->first, by->ask->nr,
+					 by->ask->end);
+		__atomic_store_n(&by->ask->asked, 0, __ATOMIC_SEQ_CST);
 	}
 }
 
+static int begin_reader(const struct around *r, struct reader *by, size_t max)
+{
+	by->ask = mmap(NULL, pagesize, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (by->ask == MAP_FAILED)
+		return fails("mmap");
+	by->pid = fork_child();
+	if (!by->pid)
+		read_around(r, by, max);
+	return by->pid < 0 ? fails("fork") : KSFT_PASS;
+}
+
+static int has_lost(struct reader *by, int first, int nr, bool end)
+{
+	by->ask->first = first;
+	by->ask->nr = nr;
+	by->ask->end = end;
+	__atomic_store_n(&by->ask->asked, 1, __ATOMIC_SEQ_CST);
+	while (__atomic_load_n(&by->ask->asked, __ATOMIC_SEQ_CST)) {
+		if (waitpid(by->pid, NULL, WNOHANG))
+			return wrong("the reader has ended");
+		sched_yield();
+	}
+	return by->ask->lost ? KSFT_PASS :
+	       wrong("the reader has pages that the file has lost");
+}
+
 /* It has to have lived until now. */
-static int end_reader(pid_t pid, int rc)
+static int end_child(pid_t pid, int rc)
 {
 	int status;
 
 	kill(pid, SIGKILL);
 	if (waitpid(pid, &status, 0) != pid)
-		return fails("waitpid");
+		return rc ? rc : fails("waitpid");
 	if (rc || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL))
 		return rc;
-	return wrong("the reader has ended with status %x", status);
+	return wrong("the child has ended with status %x", status);
 }
 
-/* Let another file have the blocks that are free now. */
-static int reuse(const struct around *r, size_t nr)
-{
-	char *other = malloc(nr * pagesize), path[256];
-	int fd, rc = KSFT_PASS;
-
-	memset(other, OTHERS, nr * pagesize);
-	/* Or a journal keeps them. */
-	if (fsync(r->fd))
-		rc = fails("fsync");
-	fd = new_file(opt.dir, "other", other, nr * pagesize, path);
-	if (fd < 0)
-		rc = fails("%s", path);
-	usleep(1000);
-	close(fd);
-	unlink(path);
-	free(other);
-	return rc;
-}
-
-/*
- * Blocks leave the file while others read around them, and become another file's.
- * A page that is mapped again too early shows what that one has.
- */
+/* Blocks leave the file while others read around them. */
 static int punched(struct around *r)
 {
-	char *text;
-	pid_t pid;
-	int n, rc = KSFT_PASS;
+	char *text = malloc(64 * pagesize);
+	struct reader by;
+	int n, rc = begin_reader(r, &by, 256);
 
-	text = malloc(64 * pagesize);
-	pid = reader(r, 256);
 	for (n = 0; n < ROUNDS && !rc; n++) {
 		if (fallocate(r->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 			      64 * pagesize, 64 * pagesize)) {
 			rc = skip("fallocate: %s", strerror(errno));
 			break;
 		}
-		rc = reuse(r, 64);
-		memset(text, n % 100, 64 * pagesize);
+		rc = has_lost(&by, 64, 64, false);
+		memset(text, 1 + n % 100, 64 * pagesize);
 		if (pwrite(r->fd, text, 64 * pagesize, 64 * pagesize) !=
 		    (ssize_t)(64 * pagesize))
 			rc = fails("write");
 	}
-	rc = end_reader(pid, rc);
 	free(text);
-	return rc;
+	return end_child(by.pid, rc);
 }
 
 /* Holes get blocks while others read around them. */
 static int filled_in(struct around *r)
 {
-	char *text;
+	char *text = malloc(pagesize);
+	struct reader by;
 	size_t at;
-	pid_t pid;
-	int n, rc = KSFT_PASS;
+	int n, rc = begin_reader(r, &by, 256);
 
-	text = malloc(pagesize);
-	pid = reader(r, 256);
 	for (n = 0; n < 2 * ROUNDS && !rc; n++) {
 		if (n % 8 == 0 &&
 		    fallocate(r->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
@@ -501,47 +524,30 @@ static int filled_in(struct around *r)
 		if (!rc)
 			rc = differs("mapping", r->map + at, text, pagesize);
 	}
-	rc = end_reader(pid, rc);
 	free(text);
-	return rc;
+	return end_child(by.pid, rc);
 }
 
-/* SIGBUS ends a reader where the file ends; then another one begins. */
-static pid_t readers_in_a_row(const struct around *r)
-{
-	pid_t pid = fork_child();
-	int status;
-
-	if (pid)
-		return pid;
-	do {
-		pid = reader(r, 300);
-		waitpid(pid, &status, 0);
-	} while (WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS);
-	_exit(KSFT_FAIL);
-}
-
-/* The end of the file moves while others read up to it. */
+/* The end of the file moves while others read up to it, and around. */
 static int cut_off(struct around *r)
 {
-	pid_t pid;
-	int n, rc = KSFT_PASS;
+	struct reader by;
+	int n, rc = begin_reader(r, &by, 100);
 
-	pid = readers_in_a_row(r);
 	for (n = 0; n < ROUNDS / 2 && !rc; n++) {
 		if (ftruncate(r->fd, 100 * pagesize))
 			rc = fails("ftruncate");
 		if (!rc)
-			rc = nr_is(r, 100, NR - 1, 0, 0);
+			rc = has_lost(&by, 100, 150, true);
 		if (!rc)
-			rc = reuse(r, 200);
+			rc = nr_is(r, 100, NR - 1, 0, 0);
 		if (ftruncate(r->fd, r->len) ||
 		    pwrite(r->fd, r->data, 200 * pagesize, 100 * pagesize) !=
 		    (ssize_t)(200 * pagesize))
 			rc = fails("write");
 		touch(r->map + 200 * pagesize);
 	}
-	return end_reader(pid, rc);
+	return end_child(by.pid, rc);
 }
 
 /*
@@ -575,7 +581,7 @@ static int beside_fsync(struct around *r)
 				rc = wrong("page %zu can be written to", i - 2);
 		}
 	}
-	return end_reader(pid, rc);
+	return end_child(pid, rc);
 }
 
 #define OWN	NO_MAPPING
