@@ -53,6 +53,8 @@ void check_build(const struct place *place, const struct options *options)
 	check_built(place, "zvm.so");
 	check_built(place, options->edat ? EMULATOR "-edat" : EMULATOR);
 	check_built(place, "rootfs.cpio");
+	if (options->profile)
+		check_built(place, "profile.so");
 	if (options->edat)
 		check_edat(place);
 }
@@ -89,6 +91,10 @@ static void put_machine(FILE *file, const struct place *place, const struct opti
 	put(file, "panic=exit-failure");
 	put(file, "-plugin");
 	put(file, "%s/zvm.so,conf=%s/conf", place->dir, place->dir);
+	if (options->profile) {
+		put(file, "-plugin");
+		put(file, "%s/profile.so,out=%s/counts", place->dir, place->dir);
+	}
 	if (options->icount) {
 		put(file, "-icount");
 		put(file, options->skip_idle ? "shift=0,sleep=off" : "shift=0");
@@ -138,13 +144,15 @@ static void put_stdio(FILE *file, const char *name, const char *device)
 }
 
 /* What init tells, and the command's input and output: a terminal, or three ports. */
-static void put_console(FILE *file, const struct place *place)
+static void put_console(FILE *file, const struct place *place, const struct options *options)
 {
 	put(file, "-device");
 	put(file, "virtio-serial-ccw,max_ports=8");
 	put_output(file, place, "console", "virtconsole");
 	put_port(file, place, "boot");
 	put_port(file, place, "status");
+	if (options->profile)
+		put_port(file, place, "symbols");
 	if (place->tty) {
 		put_stdio(file, "tty", "virtconsole");
 		return;
@@ -185,6 +193,10 @@ void write_arguments(const struct place *place, const struct options *options,
 
 	snprintf(path, sizeof(path), "%s/zvm.so", place->build);
 	make_link(place, "zvm.so", path);
+	if (options->profile) {
+		snprintf(path, sizeof(path), "%s/profile.so", place->build);
+		make_link(place, "profile.so", path);
+	}
 	if (options->timeout) {
 		put(file, "timeout");
 		put(file, "--foreground");
@@ -195,7 +207,7 @@ void write_arguments(const struct place *place, const struct options *options,
 	put(file, "%s/" EMULATOR "%s", place->build, options->edat ? "-edat" : "");
 	put_machine(file, place, options, layout);
 	put_kernel(file, place, options, layout);
-	put_console(file, place);
+	put_console(file, place, options);
 	put_disks(file, place, &options->disk);
 	close_file(file);
 }

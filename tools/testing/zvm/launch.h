@@ -48,6 +48,7 @@ struct list {
  * @smp: --smp
  * @transcript: --transcript
  * @log: --log
+ * @profile: --profile
  * @timeout: --timeout
  * @append: --append
  * @dcss: --dcss
@@ -66,6 +67,7 @@ struct options {
 	char *smp;
 	char *transcript;
 	char *log;
+	char *profile;
 	char *timeout;
 	struct list append;
 	struct list dcss;

@@ -38,6 +38,7 @@ static const struct {
 	{ "--cp-fail", LIST, offsetof(struct options, cp_fail) },
 	{ "--transcript", MAYBE, offsetof(struct options, transcript) },
 	{ "--log", MAYBE, offsetof(struct options, log) },
+	{ "--profile", MAYBE, offsetof(struct options, profile) },
 	{ "--timeout", MAYBE, offsetof(struct options, timeout) },
 };
 
@@ -191,4 +192,5 @@ void check_options(const struct options *options)
 	check_modules(options->modules);
 	check_writable("--transcript", options->transcript);
 	check_writable("--log", options->log);
+	check_writable("--profile", options->profile);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The part of QEMU's plugin interface, version 7, that plugin.c uses.
+ * The part of QEMU's plugin interface, version 7, that plugin.c and profile.c use.
  *
  * Debian ships no qemu-plugin.h, and nothing else of QEMU's source is needed.
  * Names and types follow QEMU's documentation of TCG plugins; byte and
@@ -15,7 +15,8 @@
 
 #define QEMU_PLUGIN_API_VERSION	7
 
-/* qemu_plugin_cb_flags: the callback may set the program counter. */
+/* qemu_plugin_cb_flags: no registers, or the callback may set the program counter. */
+#define QEMU_PLUGIN_CB_NO_REGS		0
 #define QEMU_PLUGIN_CB_RW_REGS_PC	3
 
 struct qemu_plugin_tb;
@@ -39,6 +40,9 @@ void qemu_plugin_register_vcpu_init_cb(uint64_t id, void (*cb)(unsigned int vcpu
 void qemu_plugin_register_vcpu_tb_trans_cb(uint64_t id,
 					   void (*cb)(struct qemu_plugin_tb *tb, void *data),
 					   void *data);
+void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb,
+					  void (*cb)(unsigned int vcpu, void *data), int flags,
+					  void *data);
 void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn,
 					    void (*cb)(unsigned int vcpu, void *data), int flags,
 					    void *data);

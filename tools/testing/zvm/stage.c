@@ -67,7 +67,7 @@ static void write_command(const struct place *place, char **command)
 	close_file(file);
 }
 
-static void write_mode(const struct place *place)
+static void write_mode(const struct place *place, const struct options *options)
 {
 	struct winsize size = { .ws_row = 24, .ws_col = 80 };
 	FILE *file = create_file(place, "guest/zvm/mode");
@@ -80,6 +80,8 @@ static void write_mode(const struct place *place)
 	} else if (place->merged) {
 		fputs("merge\n", file);
 	}
+	if (options->profile)
+		fputs("profile\n", file);
 	close_file(file);
 }
 
@@ -154,7 +156,7 @@ void stage_files(const struct place *place, const struct options *options)
 	unsigned int i;
 
 	write_command(place, options->command);
-	write_mode(place);
+	write_mode(place, options);
 	for (i = 0; i < options->add.n; i++)
 		stage_file(place, options->add.item[i]);
 }

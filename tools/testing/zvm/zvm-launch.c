@@ -62,6 +62,8 @@ static void prepare(const struct place *place, char **argv)
 		make_link(place, "modules", options.modules);
 	if (options.log)
 		make_link(place, "keep", options.log);
+	if (options.profile)
+		make_link(place, "profile", options.profile);
 	write_value(place, "seconds", "%s", options.timeout ? options.timeout : "");
 	write_value(place, "room", "%llu", layout.first);
 }

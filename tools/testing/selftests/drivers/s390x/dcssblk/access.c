@@ -2,13 +2,14 @@
 /*
  * What does it cost to use a file?
  *
- *	access [--large] [--readonly] DIR
+ *	access [--large] [--readonly] [--mark ROW] DIR
  *
  * Prints a line for each way that works: its name, the nanoseconds that the
  * process has a CPU for, and what they are for. In a guest where a nanosecond is
  * an instruction (zvm-run --icount) they are instructions. The file is DIR/access,
  * or with --readonly DIR/data. Without --large no large page can map it, as its
- * mapping has another alignment.
+ * mapping has another alignment. The way that is named ROW is between the two
+ * marks that zvm-run --profile looks for.
  */
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -24,6 +25,12 @@
 
 static char file[256];
 static size_t len;
+static const char *marked;
+
+static const struct dcss_option options[] = {
+	{ "mark", "ROW", "put marks around this one", .text = &marked },
+	{ }
+};
 
 static long long now(void)
 {
@@ -33,10 +40,33 @@ static long long now(void)
 	return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
+/* Instructions that do nothing, for who counts those between them. */
+#ifdef __s390x__
+#define mark_begin()	asm volatile("nopr %%r3" ::: "memory")
+#define mark_end()	asm volatile("nopr %%r5" ::: "memory")
+#else
+#define mark_begin()	do { } while (0)
+#define mark_end()	do { } while (0)
+#endif
+
+static bool is_marked(const char *name)
+{
+	return marked && !strcmp(name, marked);
+}
+
+static long long start(const char *name)
+{
+	if (is_marked(name))
+		mark_begin();
+	return now();
+}
+
 static void row(const char *name, long long begin)
 {
 	double cost = now() - begin;
 
+	if (is_marked(name))
+		mark_end();
 	printf("%s %.1f page\n", name, cost / (len / pagesize));
 }
 
@@ -62,11 +92,11 @@ static void touch_all(const char *map)
 static void read_touches(int fd, const char *touched, const char *unmapped)
 {
 	char *map = map_it(fd, PROT_READ);
-	long long begin = now();
+	long long begin = start(touched);
 
 	touch_all(map);
 	row(touched, begin);
-	begin = now();
+	begin = start(unmapped);
 	munmap(map, len);
 	row(unmapped, begin);
 }
@@ -74,13 +104,13 @@ static void read_touches(int fd, const char *touched, const char *unmapped)
 static void write_touches(int fd)
 {
 	char *map = map_it(fd, PROT_READ | PROT_WRITE);
-	long long begin = now();
+	long long begin = start("write-touch");
 	size_t off;
 
 	for (off = 0; off < len; off += pagesize)
 		map[off] = 1;
 	row("write-touch", begin);
-	begin = now();
+	begin = start("fsync");
 	if (fsync(fd))
 		ksft_exit_fail_msg("fsync: %s\n", strerror(errno));
 	row("fsync", begin);
@@ -94,7 +124,7 @@ static void pins(int fd)
 	long long begin;
 
 	touch_all(map);
-	begin = now();
+	begin = start("process_vm_readv");
 	for (; from.iov_base < (void *)(map + len); from.iov_base += CHUNK)
 		if (process_vm_readv(getpid(), &to, 1, &from, 1, 0) !=
 		    (ssize_t)CHUNK)
@@ -110,7 +140,7 @@ static void pins(int fd)
 static void reads(int fd)
 {
 	char *buf = filled(pagesize, 1);
-	long long begin = now();
+	long long begin = start("pread");
 	size_t off;
 
 	for (off = 0; off < len; off += pagesize)
@@ -145,7 +175,7 @@ int main(int argc, char **argv)
 	char *data;
 	int fd;
 
-	dcss_parse(argc, argv, "DIR", NULL);
+	dcss_parse(argc, argv, "DIR", options);
 	len = LEN;
 	if (opt.readonly) {
 		snprintf(file, sizeof(file), "%s/data", opt.word[0]);
