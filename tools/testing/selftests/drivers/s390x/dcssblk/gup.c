@@ -21,5 +21,6 @@ int main(int argc, char **argv)
 	gup_io();
 	gup_task();
 	gup_mm();
+	gup_run();
 	dcss_run();
 }

@@ -6,5 +6,6 @@
 void gup_io(void);	/* direct I/O, io_uring, pipes */
 void gup_task(void);	/* the memory of another process, futexes, core dumps */
 void gup_mm(void);	/* mappings themselves */
+void gup_run(void);	/* pages that are taken at once */
 
 #endif

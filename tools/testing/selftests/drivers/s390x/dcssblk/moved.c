@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 
 #include "../../../kselftest.h"
@@ -484,6 +485,101 @@ static int cow_one(struct area *a)
 		return wrong("%zu pages were copied", n);
 	if (new_data(&h, h.from, fresh_page(), 1) || clone_intact(&h))
 		return KSFT_FAIL;
+	return held_ends(&h);
+}
+
+/*
+ * A page that files share is none that has to be unshared before it is pinned:
+ * nothing would come of it.
+ */
+static int pins_through(int fd, const struct held *h, int flags)
+{
+	char *map = map_file(fd, h->len, PROT_READ, flags);
+	char *buf = filled(h->len, 1), path[256];
+	struct iovec from = { map, h->len }, to = { buf, h->len };
+	size_t off;
+	int other;
+
+	if (map == MAP_FAILED)
+		return fails("mmap");
+	for (off = 0; off < h->len; off += pagesize)
+		touch(map + off);
+	if (process_vm_readv(getpid(), &to, 1, &from, 1, 0) != (ssize_t)h->len)
+		return fails("process_vm_readv");
+	if (differs("process_vm_readv", buf, h->data, h->len))
+		return KSFT_FAIL;
+	free(buf);
+	other = new_file(opt.dir, "written", NULL, 0, path);
+	if (other < 0 || fcntl(other, F_SETFL, O_DIRECT) ||
+	    pwrite(other, map, h->len, 0) != (ssize_t)h->len)
+		return fails("direct write from the mapping");
+	if (file_is(other, h->data, h->len))
+		return KSFT_FAIL;
+	close(other);
+	munmap(map, h->len);
+	return KSFT_PASS;
+}
+
+static int shared_pinned(struct area *a)
+{
+	struct held h = { };
+	int rc, clone;
+
+	(void)a;
+	if (fresh() || held_file(&h))
+		return KSFT_FAIL;
+	rc = clone_range(h.fd, 0, h.len);
+	if (rc)
+		return rc;
+	clone = open(clone_path, O_RDONLY);
+	if (clone < 0 || pins_through(clone, &h, MAP_SHARED) ||
+	    pins_through(h.fd, &h, MAP_SHARED) ||
+	    pins_through(h.fd, &h, MAP_PRIVATE))
+		return KSFT_FAIL;
+	close(clone);
+	/* The pages are this file's alone again, and are pinned once more. */
+	if (unlink(clone_path) || pins_through(h.fd, &h, MAP_SHARED))
+		return KSFT_FAIL;
+	close(h.fd);
+	return all_ends();
+}
+
+/*
+ * The first block is this file's alone, as the clone has got another one, and may
+ * be stored to. Those behind it are not, but nothing else tells them apart.
+ */
+static int store_beside_shared(struct area *a)
+{
+	struct held h = { };
+	char *buf = filled(opt.size, 77);
+	struct iovec from = { buf, opt.size }, to = { NULL, opt.size };
+	int rc, clone;
+	size_t off;
+
+	(void)a;
+	if (fresh() || held_file(&h))
+		return KSFT_FAIL;
+	rc = clone_range(h.fd, 0, h.len);
+	if (rc)
+		return rc;
+	clone = open(clone_path, O_RDWR);
+	if (clone < 0 || pwrite(clone, buf, pagesize, 0) != (ssize_t)pagesize)
+		return fails("%s", clone_path);
+	h.map = map_file(h.fd, h.len, PROT_READ | PROT_WRITE, MAP_SHARED);
+	if (h.map == MAP_FAILED)
+		return fails("mmap");
+	h.map[0] = 's';
+	for (off = pagesize; off < h.len; off += pagesize)
+		touch(h.map + off);
+	to.iov_base = h.map;
+	if (process_vm_writev(getpid(), &from, 1, &to, 1, 0) != (ssize_t)h.len)
+		return fails("process_vm_writev");
+	if (differs("mapping", h.map, buf, h.len) || file_is(h.fd, buf, h.len))
+		return KSFT_FAIL;
+	memcpy(h.data, buf, pagesize);
+	if (file_is(clone, h.data, h.len))
+		return KSFT_FAIL;
+	close(clone);
 	return held_ends(&h);
 }
 
@@ -1111,6 +1207,9 @@ static const struct dcss_case xfs_cases[] = {
 	{ "copy on write: other pages", cow_beside, 0, ALONE },
 	{ "copy on write: one page", cow_one, 0, ALONE },
 	{ "unshare", unshare, 0, ALONE },
+	{ "shared blocks are pinned", shared_pinned, 0, ALONE },
+	{ "shared blocks are not written to beside others", store_beside_shared,
+	  0, ALONE },
 	{ "unshare three megabytes", unshare_much, 0, ALONE },
 
 	/* With nobody to say when: blocks that are free too early. */
