@@ -74,8 +74,8 @@ soak: $(B)/patched/bzImage rig selftests ## N=1000 rounds of random operations o
 mutants: $(B)/patched/bzImage rig selftests ## a kernel without each patch: its test has to fail; hours, goes on where it was
 	@ONLY= scripts/mutants $(B) $(BASE) "$(ONLY)"
 
-bench: $(B)/stock/bzImage $(B)/patched/bzImage rig selftests ## what struct pages cost, against stock
-	@scripts/bench $(B) $(BASE)
+bench: $(B)/stock/bzImage $(B)/patched/bzImage rig selftests $(O)/python/.unpacked ## what struct pages cost, against stock and the goals (MODES=)
+	@scripts/bench $(B) $(BASE) $(O)/python $(MODES)
 
 shell: $(B)/patched/bzImage rig selftests ## an interactive guest with a DCSS
 	@scripts/shell $(B)
@@ -155,6 +155,14 @@ pmem-stock pmem-patched: %: $(B)/%/bzImage pmem-rig pmem-selftests
 rig: | tools
 	@$(PROGRESS) $(O)/log/zvm "build the virtual z/VM" \
 		$(MAKE) -C $(ZVM) O=$(O)/zvm
+
+# A real program, to be started from a segment.
+$(O)/python/.unpacked: $(ZVM)/unpack-debian
+	@scripts/install-tools $(O)/log/install-tools bench
+	@rm -rf $(O)/python
+	@$(PROGRESS) $(O)/log/python "fetch python3 for s390x" \
+		$(ZVM)/unpack-debian --arch=s390x $(O)/python python3
+	@touch $@
 
 # Once for all kernels, with the newest of the trees that are here.
 SELFTEST_TREE = $$(ls -d $(BASES:%=$(O)/%/source) 2>/dev/null | sort -V | tail -n 1)

@@ -267,7 +267,10 @@ static bool dcss_memmap_stretch_busy(const struct dcss_memmap *memmap,
 	return false;
 }
 
-/* A page that is mapped belongs to a file, and need not have references. */
+/*
+ * A page that is mapped belongs to a file, or to several that share it and have no
+ * mapping then, and need not have references.
+ */
 static bool dcss_memmap_stretch_mapped(const struct dcss_memmap *memmap,
 				       unsigned long i)
 {
@@ -275,7 +278,7 @@ static bool dcss_memmap_stretch_mapped(const struct dcss_memmap *memmap,
 	unsigned int n;
 
 	for (n = 0; n < STRETCH_PAGES; n++, page++) {
-		if (page->mapping)
+		if (page->mapping || page->share)
 			return true;
 	}
 	return false;

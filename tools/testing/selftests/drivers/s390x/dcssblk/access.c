@@ -2,17 +2,19 @@
 /*
  * What does it cost to use a file?
  *
- *	access [--large] [--readonly] [--mark ROW] DIR
+ *	access [--large] [--readonly] [--anonymous] [--mark ROW] DIR
  *
  * Prints a line for each way that works: its name, the nanoseconds that the
  * process has a CPU for, and what they are for. In a guest where a nanosecond is
  * an instruction (zvm-run --icount) they are instructions. The file is DIR/access,
- * or with --readonly DIR/data. Without --large no large page can map it, as its
+ * or with --readonly DIR/data; with --anonymous there is none, but what everybody
+ * does who uses no file at all. Without --large no large page can map it, as its
  * mapping has another alignment. The way that is named ROW is between the two
  * marks that zvm-run --profile looks for.
  */
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -26,9 +28,11 @@
 static char file[256];
 static size_t len;
 static const char *marked;
+static bool anonymous;
 
 static const struct dcss_option options[] = {
 	{ "mark", "ROW", "put marks around this one", .text = &marked },
+	{ "anonymous", NULL, "no file", .flag = &anonymous },
 	{ }
 };
 
@@ -150,24 +154,54 @@ static void reads(int fd)
 	free(buf);
 }
 
-/* All of it, from the call to the child's end, as the clock on the wall sees it. */
+/* What the parent does, and all of the child. */
 static void forks(int fd)
 {
 	char *map = map_it(fd, PROT_READ);
-	struct timespec begin, end;
+	long long cost, begin;
+	struct rusage child;
 	pid_t pid;
 
 	touch_all(map);
-	clock_gettime(CLOCK_MONOTONIC, &begin);
+	begin = start("fork-and-exit");
 	pid = fork();
 	if (!pid)
 		_exit(0);
-	waitpid(pid, NULL, 0);
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	printf("fork-and-exit %lld process\n",
-	       (end.tv_sec - begin.tv_sec) * 1000000000LL +
-	       end.tv_nsec - begin.tv_nsec);
+	wait4(pid, NULL, 0, &child);
+	cost = now() - begin;
+	if (is_marked("fork-and-exit"))
+		mark_end();
+	cost += (child.ru_stime.tv_usec + child.ru_utime.tv_usec) * 1000LL;
+	printf("fork-and-exit %lld process\n", cost);
 	munmap(map, len);
+}
+
+/* Pages that are allocated, mapped and freed, or put by the reader of a pipe. */
+static void no_file(void)
+{
+	char *buf = filled(16 * pagesize, 1), *map;
+	long long begin;
+	int ends[2];
+	size_t off;
+
+	map = mmap(place(len + pagesize, 2 << 20) + pagesize, len,
+		   PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	if (map == MAP_FAILED || pipe(ends))
+		ksft_exit_fail_msg("mapping, pipe: %s\n", strerror(errno));
+	begin = start("anonymous-touch");
+	for (off = 0; off < len; off += pagesize)
+		map[off] = 1;
+	row("anonymous-touch", begin);
+	begin = start("anonymous-munmap");
+	munmap(map, len);
+	row("anonymous-munmap", begin);
+	begin = start("pipe");
+	for (off = 0; off < len; off += 16 * pagesize)
+		if (write(ends[1], buf, 16 * pagesize) < 0 ||
+		    read(ends[0], buf, 16 * pagesize) < 0)
+			ksft_exit_fail_msg("pipe: %s\n", strerror(errno));
+	row("pipe", begin);
 }
 
 int main(int argc, char **argv)
@@ -177,6 +211,10 @@ int main(int argc, char **argv)
 
 	dcss_parse(argc, argv, "DIR", options);
 	len = LEN;
+	if (anonymous) {
+		no_file();
+		return KSFT_PASS;
+	}
 	if (opt.readonly) {
 		snprintf(file, sizeof(file), "%s/data", opt.word[0]);
 		fd = open(file, O_RDONLY);

@@ -35,6 +35,14 @@ unsigned long long block_at(int fd, size_t off)
 	return m.at[0].fe_physical + off - m.at[0].fe_logical;
 }
 
+bool block_is_shared(int fd, size_t off)
+{
+	struct map m;
+
+	return map_from(fd, off, &m) || !m.head.fm_mapped_extents ||
+	       (m.at[0].fe_flags & FIEMAP_EXTENT_SHARED);
+}
+
 static bool in_extent(const struct fiemap_extent *e, unsigned long long block)
 {
 	return block >= e->fe_physical &&

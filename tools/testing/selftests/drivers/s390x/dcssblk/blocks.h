@@ -8,6 +8,8 @@
 
 /* Where the block of a file is on the device, in bytes; 0 for a hole. */
 unsigned long long block_at(int fd, size_t off);
+/* Does the file share it with another one, or cannot tell? */
+bool block_is_shared(int fd, size_t off);
 int not_given_away(const unsigned long long *block, size_t nr);
 
 long free_blocks(void);

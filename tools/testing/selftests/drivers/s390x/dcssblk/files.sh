@@ -119,6 +119,7 @@ ends()
 	for o in "" ${large:+--large}; do
 		# shellcheck disable=SC2086 # nothing, or an option
 		run "$seg: moved${o:+, large pages}" moved $o \
+			${otherdir:+--other "$otherdir"} \
 			--type "$type" --segment "$seg" "$mnt"
 	done
 }

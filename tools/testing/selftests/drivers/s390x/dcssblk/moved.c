@@ -10,11 +10,13 @@
  */
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/futex.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 
@@ -495,7 +497,7 @@ static int cow_one(struct area *a)
 static int pins_through(int fd, const struct held *h, int flags)
 {
 	char *map = map_file(fd, h->len, PROT_READ, flags);
-	char *buf = filled(h->len, 1), path[256];
+	char *buf = filled(h->len, 1);
 	struct iovec from = { map, h->len }, to = { buf, h->len };
 	size_t off;
 	int other;
@@ -508,22 +510,50 @@ static int pins_through(int fd, const struct held *h, int flags)
 		return fails("process_vm_readv");
 	if (differs("process_vm_readv", buf, h->data, h->len))
 		return KSFT_FAIL;
-	free(buf);
-	other = new_file(opt.dir, "written", NULL, 0, path);
-	if (other < 0 || fcntl(other, F_SETFL, O_DIRECT) ||
-	    pwrite(other, map, h->len, 0) != (ssize_t)h->len)
+	fill(buf, h->len, 2);
+	other = open_other(opt.other, "written", buf, h->len, O_DIRECT);
+	if (other < 0 || pwrite(other, map, h->len, 0) != (ssize_t)h->len)
 		return fails("direct write from the mapping");
-	if (file_is(other, h->data, h->len))
+	if (pread(other, buf, h->len, 0) != (ssize_t)h->len)
+		return fails("direct read");
+	if (differs("direct write", buf, h->data, h->len))
 		return KSFT_FAIL;
+	free(buf);
 	close(other);
 	munmap(map, h->len);
 	return KSFT_PASS;
+}
+
+/* The pages are this file's alone again. One of them can have a futex. */
+static int has_futex(const struct held *h)
+{
+	unsigned int *word;
+	pid_t pid;
+	long n;
+
+	word = (unsigned int *)map_file(h->fd, h->len, PROT_READ | PROT_WRITE,
+					MAP_SHARED);
+	if (word == MAP_FAILED)
+		return fails("mmap");
+	*word = 1;
+	pid = fork_child();
+	if (!pid)
+		_exit(syscall(__NR_futex, word, FUTEX_WAIT, 1, NULL, NULL, 0) ?
+		      fails("FUTEX_WAIT") : KSFT_PASS);
+	do {
+		n = syscall(__NR_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
+		if (n < 0 || waitpid(pid, NULL, WNOHANG))
+			return fails("FUTEX_WAKE");
+	} while (!n);
+	munmap(word, h->len);
+	return child_result(pid);
 }
 
 static int shared_pinned(struct area *a)
 {
 	struct held h = { };
 	int rc, clone;
+	char *map;
 
 	(void)a;
 	if (fresh() || held_file(&h))
@@ -537,9 +567,16 @@ static int shared_pinned(struct area *a)
 	    pins_through(h.fd, &h, MAP_PRIVATE))
 		return KSFT_FAIL;
 	close(clone);
-	/* The pages are this file's alone again, and are pinned once more. */
-	if (unlink(clone_path) || pins_through(h.fd, &h, MAP_SHARED))
+	/* What has been mapped remembers that it was shared. */
+	map = map_file(h.fd, h.len, PROT_READ, MAP_SHARED);
+	touch(map);
+	if (unlink(clone_path))
+		return fails("%s", clone_path);
+	while (block_is_shared(h.fd, 0))
+		usleep(1000);
+	if (pins_through(h.fd, &h, MAP_SHARED) || has_futex(&h))
 		return KSFT_FAIL;
+	munmap(map, h.len);
 	close(h.fd);
 	return all_ends();
 }
@@ -1207,7 +1244,7 @@ static const struct dcss_case xfs_cases[] = {
 	{ "copy on write: other pages", cow_beside, 0, ALONE },
 	{ "copy on write: one page", cow_one, 0, ALONE },
 	{ "unshare", unshare, 0, ALONE },
-	{ "shared blocks are pinned", shared_pinned, 0, ALONE },
+	{ "shared blocks are pinned", shared_pinned, 0, ALONE | NEEDS_OTHER },
 	{ "shared blocks are not written to beside others", store_beside_shared,
 	  0, ALONE },
 	{ "unshare three megabytes", unshare_much, 0, ALONE },
