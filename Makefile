@@ -77,6 +77,14 @@ mutants: $(B)/patched/bzImage rig selftests ## a kernel without each patch: its 
 bench: $(B)/stock/bzImage $(B)/patched/bzImage rig selftests $(O)/python/.unpacked ## what struct pages cost, against stock and the goals (MODES=)
 	@scripts/bench $(B) $(BASE) $(O)/python $(MODES)
 
+figures: ## the same, into the tables of README and Documentation
+	@$(MAKE) bench || :
+	@for column in stock patched page; do \
+		scripts/works figures $(B)/bench/results.tsv patches/bench.rows $$column \
+			> patches/$(BASE)/figures.$$column || exit; \
+	done
+	@scripts/check-works $(B) $(BASE) --write
+
 shell: $(B)/patched/bzImage rig selftests ## an interactive guest with a DCSS
 	@scripts/shell $(B)
 
