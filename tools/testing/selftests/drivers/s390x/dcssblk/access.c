@@ -45,13 +45,19 @@ static long long now(void)
 }
 
 /* Instructions that do nothing, for who counts those between them. */
+static void mark_begin(void)
+{
 #ifdef __s390x__
-#define mark_begin()	asm volatile("nopr %%r3" ::: "memory")
-#define mark_end()	asm volatile("nopr %%r5" ::: "memory")
-#else
-#define mark_begin()	do { } while (0)
-#define mark_end()	do { } while (0)
+	asm volatile("nopr %%r3" ::: "memory");
 #endif
+}
+
+static void mark_end(void)
+{
+#ifdef __s390x__
+	asm volatile("nopr %%r5" ::: "memory");
+#endif
+}
 
 static bool is_marked(const char *name)
 {

@@ -490,6 +490,8 @@ static int cow_one(struct area *a)
 	return held_ends(&h);
 }
 
+#define PIN_SECONDS	300
+
 /*
  * A page that files share is none that has to be unshared before it is pinned:
  * nothing would come of it.
@@ -556,6 +558,8 @@ static int shared_pinned(struct area *a)
 	char *map;
 
 	(void)a;
+	/* A kernel that asks for ever is not waited for as others are. */
+	alarm(PIN_SECONDS);
 	if (fresh() || held_file(&h))
 		return KSFT_FAIL;
 	rc = clone_range(h.fd, 0, h.len);
