@@ -164,6 +164,20 @@ too_long()
 	done
 }
 
+# CP loads it shared, and not exclusively: it is lost, and its device goes, without
+# an attribute through which somebody has asked for it.
+lost()
+{
+	if ! vmcp "zvm fail LOADNSR,$single,44*1" >/dev/null 2>&1; then
+		result 4 "(local) that CP refuses: needs the virtual z/VM"
+		return
+	fi
+	load "$single(local),$pair" && [ "$(devices)" = "$first " ]
+	result $? "(local) that CP refuses"
+	vmcp "zvm fail off" >/dev/null
+	end "(local) that CP refuses" "$first"
+}
+
 # Sixteen times, with all that a device needs.
 memory()
 {
@@ -204,6 +218,7 @@ begin_tap
 mark
 cases
 too_long
+lost
 memory
 check_log params 1
 [ $was_loaded = 0 ] || insmod "$module"
