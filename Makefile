@@ -77,8 +77,8 @@ mutants: $(B)/patched/bzImage rig selftests ## a kernel without each patch: its 
 bench: $(B)/stock/bzImage $(B)/patched/bzImage rig selftests $(O)/python/.unpacked ## what struct pages cost, against stock and the goals (MODES=)
 	@scripts/bench $(B) $(BASE) $(O)/python $(MODES)
 
-figures: ## the same, into the tables of README and Documentation
-	@$(MAKE) bench || :
+figures: $(B)/stock/bzImage $(B)/patched/bzImage rig selftests $(O)/python/.unpacked ## the same, into the tables of README and Documentation
+	@scripts/bench $(B) $(BASE) $(O)/python || [ $$? = 1 ]
 	@for column in stock patched page; do \
 		scripts/works figures $(B)/bench/results.tsv patches/bench.rows $$column \
 			> patches/$(BASE)/figures.$$column || exit; \
@@ -190,5 +190,5 @@ pmem-selftests: $(B)/source/Makefile | pmem-tools
 
 FORCE:
 .PHONY: all bench check check-configs mutants table shell soak stock patched tree refresh \
-	series clean distclean help tools rig selftests pmem-tools pmem-rig \
+	series clean distclean help figures tools rig selftests pmem-tools pmem-rig \
 	pmem-selftests $(CONFIGS) FORCE

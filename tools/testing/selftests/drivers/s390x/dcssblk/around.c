@@ -556,29 +556,43 @@ static int cut_off(struct around *r)
  */
 static int beside_fsync(struct around *r)
 {
+	/* Shared with the child: "pause", and that it does. */
+	bool *ask = mmap(NULL, pagesize, PROT_READ | PROT_WRITE,
+				  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int n, rc = KSFT_PASS;
 	pid_t pid;
 	size_t i;
 	long nr;
-	int n, rc = KSFT_PASS;
 
+	if (ask == MAP_FAILED)
+		return fails("mmap");
 	pid = fork_child();
-	if (!pid) {
-		while (!fsync(r->fd))
-			;
-		_exit(KSFT_FAIL);
+	while (!pid) {
+		__atomic_store_n(&ask[1], ask[0], __ATOMIC_SEQ_CST);
+		if (__atomic_load_n(&ask[0], __ATOMIC_SEQ_CST))
+			sched_yield();
+		else if (fsync(r->fd))
+			_exit(KSFT_FAIL);
 	}
 	for (n = 0; n < ROUNDS / 2 && !rc; n++) {
+		__atomic_store_n(&ask[0], n % 10 == 0, __ATOMIC_SEQ_CST);
+		while (n % 10 == 0 &&
+		       !__atomic_load_n(&ask[1], __ATOMIC_SEQ_CST) &&
+		       !waitpid(pid, NULL, WNOHANG))
+			sched_yield();
 		for (i = 0; i < NR; i++)
 			r->map[i * pagesize] = n;
 		if (n % 10)
 			continue;
+		/* Both begin at the same time, and get to the end together. */
+		__atomic_store_n(&ask[0], false, __ATOMIC_SEQ_CST);
 		if (fsync(r->fd))
 			rc = fails("fsync");
-		for (i = NR; !rc && i > 1; i -= 2) {
+		for (i = NR - 1 - n / 10 % 2; !rc && i > 1; i -= 2) {
 			nr = faults();
-			r->map[(i - 2) * pagesize] = n + 1;
+			r->map[i * pagesize] = n + 1;
 			if (faults() == nr)
-				rc = wrong("page %zu can be written to", i - 2);
+				rc = wrong("page %zu can be written to", i);
 		}
 	}
 	return end_child(pid, rc);

@@ -526,17 +526,22 @@ static int pins_through(int fd, const struct held *h, int flags)
 	return KSFT_PASS;
 }
 
-/* The pages are this file's alone again. One of them can have a futex. */
-static int has_futex(const struct held *h)
+/*
+ * The pages are this file's alone again. One of them can have a futex, even if
+ * stores to those before it have mapped it along.
+ */
+static int has_futex(const struct held *h, size_t page)
 {
-	unsigned int *word;
+	char *map = map_file(h->fd, h->len, PROT_READ | PROT_WRITE, MAP_SHARED);
+	unsigned int *word = (unsigned int *)(map + page * pagesize);
+	size_t off;
 	pid_t pid;
 	long n;
 
-	word = (unsigned int *)map_file(h->fd, h->len, PROT_READ | PROT_WRITE,
-					MAP_SHARED);
-	if (word == MAP_FAILED)
+	if (map == MAP_FAILED)
 		return fails("mmap");
+	for (off = 0; off <= page; off++)
+		map[off * pagesize] = 1;
 	*word = 1;
 	pid = fork_child();
 	if (!pid)
@@ -544,10 +549,10 @@ static int has_futex(const struct held *h)
 		      fails("FUTEX_WAIT") : KSFT_PASS);
 	do {
 		n = syscall(__NR_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
-		if (n < 0 || waitpid(pid, NULL, WNOHANG))
+		if (n < 0 || (!n && waitpid(pid, NULL, WNOHANG)))
 			return fails("FUTEX_WAKE");
 	} while (!n);
-	munmap(word, h->len);
+	munmap(map, h->len);
 	return child_result(pid);
 }
 
@@ -578,7 +583,8 @@ static int shared_pinned(struct area *a)
 		return fails("%s", clone_path);
 	while (block_is_shared(h.fd, 0))
 		usleep(1000);
-	if (pins_through(h.fd, &h, MAP_SHARED) || has_futex(&h))
+	if (pins_through(h.fd, &h, MAP_SHARED) || has_futex(&h, 2) ||
+	    has_futex(&h, 0))
 		return KSFT_FAIL;
 	munmap(map, h.len);
 	close(h.fd);
