@@ -80,7 +80,7 @@ bench: $(B)/stock/bzImage $(B)/patched/bzImage rig selftests $(O)/python/.unpack
 figures: $(B)/stock/bzImage $(B)/patched/bzImage rig selftests $(O)/python/.unpacked ## the same, into the tables of README and Documentation
 	@scripts/bench $(B) $(BASE) $(O)/python || [ $$? = 1 ]
 	@for column in stock patched page; do \
-		scripts/works figures $(B)/bench/results.tsv patches/bench.rows $$column \
+		scripts/bench-table $(B)/bench/results.tsv --figures patches/bench.rows $$column \
 			> patches/$(BASE)/figures.$$column || exit; \
 	done
 	@scripts/check-works $(B) $(BASE) --write

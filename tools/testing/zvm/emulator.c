@@ -179,6 +179,15 @@ static void put_disks(FILE *file, const struct place *place, const struct list *
 	}
 }
 
+/* A link to what was built, as QEMU's options cannot have all names in them. */
+static void link_plugin(const struct place *place, const char *name)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", place->build, name);
+	make_link(place, name, path);
+}
+
 /**
  * write_arguments() - the command that starts the emulator
  * @place: where things are
@@ -189,14 +198,10 @@ void write_arguments(const struct place *place, const struct options *options,
 		     const struct layout *layout)
 {
 	FILE *file = create_file(place, "arguments");
-	char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), "%s/zvm.so", place->build);
-	make_link(place, "zvm.so", path);
-	if (options->profile) {
-		snprintf(path, sizeof(path), "%s/profile.so", place->build);
-		make_link(place, "profile.so", path);
-	}
+	link_plugin(place, "zvm.so");
+	if (options->profile)
+		link_plugin(place, "profile.so");
 	if (options->timeout) {
 		put(file, "timeout");
 		put(file, "--foreground");

@@ -71,13 +71,20 @@ static long long start(const char *name)
 	return now();
 }
 
-static void row(const char *name, long long begin)
+/* What has been spent since start(). */
+static long long spent(const char *name, long long begin)
 {
-	double cost = now() - begin;
+	long long cost = now() - begin;
 
 	if (is_marked(name))
 		mark_end();
-	printf("%s %.1f page\n", name, cost / (len / pagesize));
+	return cost;
+}
+
+static void row(const char *name, long long begin)
+{
+	printf("%s %.1f page\n", name,
+	       (double)spent(name, begin) / (len / pagesize));
 }
 
 static char *map_it(int fd, int prot)
@@ -91,20 +98,12 @@ static char *map_it(int fd, int prot)
 	return map;
 }
 
-static void touch_all(const char *map)
-{
-	size_t off;
-
-	for (off = 0; off < len; off += pagesize)
-		touch(map + off);
-}
-
 static void read_touches(int fd, const char *touched, const char *unmapped)
 {
 	char *map = map_it(fd, PROT_READ);
 	long long begin = start(touched);
 
-	touch_all(map);
+	touch_pages(map, len);
 	row(touched, begin);
 	begin = start(unmapped);
 	munmap(map, len);
@@ -133,7 +132,7 @@ static void pins(int fd)
 	struct iovec to = { buf, CHUNK }, from = { map, CHUNK };
 	long long begin;
 
-	touch_all(map);
+	touch_pages(map, len);
 	begin = start("process_vm_readv");
 	for (; from.iov_base < (void *)(map + len); from.iov_base += CHUNK)
 		if (process_vm_readv(getpid(), &to, 1, &from, 1, 0) !=
@@ -168,16 +167,14 @@ static void forks(int fd)
 	struct rusage child;
 	pid_t pid;
 
-	touch_all(map);
+	touch_pages(map, len);
 	begin = start("fork-and-exit");
 	pid = fork();
 	if (!pid)
 		_exit(0);
 	wait4(pid, NULL, 0, &child);
-	cost = now() - begin;
-	if (is_marked("fork-and-exit"))
-		mark_end();
-	cost += (child.ru_stime.tv_usec + child.ru_utime.tv_usec) * 1000LL;
+	cost = spent("fork-and-exit", begin) +
+	       (child.ru_stime.tv_usec + child.ru_utime.tv_usec) * 1000LL;
 	printf("fork-and-exit %lld process\n", cost);
 	munmap(map, len);
 }
@@ -190,9 +187,8 @@ static void no_file(void)
 	int ends[2];
 	size_t off;
 
-	map = mmap(place(len + pagesize, 2 << 20) + pagesize, len,
-		   PROT_READ | PROT_WRITE,
-		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	map = map_odd(-1, len, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS);
 	if (map == MAP_FAILED || pipe(ends))
 		ksft_exit_fail_msg("mapping, pipe: %s\n", strerror(errno));
 	begin = start("anonymous-touch");

@@ -34,19 +34,27 @@ int written(struct area *a, const char *now)
 	return file_is(a->fd, a->how & SHARED ? now : a->file, a->len);
 }
 
-unsigned long long pagemap_entry(pid_t pid, uintptr_t addr)
+void pagemap_entries(pid_t pid, uintptr_t addr, unsigned long long *entries,
+		     size_t nr)
 {
-	unsigned long long entry = 0;
+	ssize_t len = nr * sizeof(*entries);
 	char path[64];
 	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/pagemap", pid);
 	fd = open(path, O_RDONLY);
-	if (fd < 0)
-		return 0;
-	if (pread(fd, &entry, 8, addr / pagesize * 8) != 8)
-		entry = 0;
-	close(fd);
+	if (fd < 0 ||
+	    pread(fd, entries, len, addr / pagesize * sizeof(*entries)) != len)
+		memset(entries, 0, len);
+	if (fd >= 0)
+		close(fd);
+}
+
+unsigned long long pagemap_entry(pid_t pid, uintptr_t addr)
+{
+	unsigned long long entry;
+
+	pagemap_entries(pid, addr, &entry, 1);
 	return entry;
 }
 
@@ -104,6 +112,14 @@ char *map_odd(int fd, size_t len, int prot, int flags)
 {
 	return mmap(place(len + pagesize, 2 << 20) + pagesize, len, prot,
 		    flags | MAP_FIXED, fd, 0);
+}
+
+void touch_pages(const char *map, size_t len)
+{
+	size_t off;
+
+	for (off = 0; off < len; off += pagesize)
+		touch(map + off);
 }
 
 /* Page faults of this process so far, none of which has to wait for I/O. */
@@ -180,10 +196,8 @@ bool own_page(const struct area *a, size_t off)
 static int touch_all(struct area *a)
 {
 	long before = faults(), after;
-	size_t off;
 
-	for (off = 0; off < a->len; off += pagesize)
-		touch(a->map + off);
+	touch_pages(a->map, a->len);
 	after = faults();
 	if (!opt.large)
 		return KSFT_PASS;

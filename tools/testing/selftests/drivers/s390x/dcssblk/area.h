@@ -52,8 +52,15 @@ char *map_odd(int fd, size_t len, int prot, int flags);
 long faults(void);
 long large_bytes(const char *map, size_t len);
 int mapped_large(const char *what, const char *map, size_t len, size_t nr);
+
+/* Of pages that follow each other: all are 0 if one cannot be read. */
+void pagemap_entries(pid_t pid, uintptr_t addr, unsigned long long *entries,
+		     size_t nr);
 unsigned long long pagemap_entry(pid_t pid, uintptr_t addr);
 int module_takes_page(const char *path);
+
+/* Read a byte of each page. */
+void touch_pages(const char *map, size_t len);
 
 /* Read a byte, for the fault. */
 static inline char touch(const char *addr)

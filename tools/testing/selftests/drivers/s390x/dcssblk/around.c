@@ -72,10 +72,13 @@ static bool present(const struct around *r, size_t nr)
 
 static long nr_present(const struct around *r, size_t first, size_t last)
 {
+	unsigned long long entries[NR];
+	size_t n = last - first + 1, i;
 	long nr = 0;
 
-	for (; first <= last; first++)
-		nr += present(r, first);
+	pagemap_entries(getpid(), (uintptr_t)r->map + first * pagesize, entries, n);
+	for (i = 0; i < n; i++)
+		nr += !!(entries[i] & PM_PRESENT);
 	return nr;
 }
 
@@ -91,13 +94,11 @@ static int nr_is(const struct around *r, size_t first, size_t last, long min,
 
 static int from_end_to_end(struct around *r)
 {
-	size_t i;
 	long nr;
 	int rc = KSFT_PASS;
 
 	nr = faults();
-	for (i = 0; i < NR; i++)
-		touch(r->map + i * pagesize);
+	touch_pages(r->map, NR * pagesize);
 	nr = faults() - nr;
 	/* Nine if the file is one extent. */
 	if (nr > NR / 8)
@@ -160,11 +161,9 @@ static int used_by_others(struct around *r)
 /* Not beyond the VMA, on either side, nor the end of the file. */
 static int inside(struct around *r)
 {
-	size_t i;
 	int rc = KSFT_PASS;
 
-	for (i = 0; i < NR; i++)
-		touch(r->map + i * pagesize);
+	touch_pages(r->map, NR * pagesize);
 	munmap(r->map, r->len);
 	/* All of it has entries; three VMAs in a row. */
 	r->map = map_odd(r->fd, r->len, PROT_READ, MAP_SHARED);
@@ -217,8 +216,7 @@ static int holes(struct around *r)
 	}
 	fsync(r->fd);
 	before = blocks(r->fd);
-	for (i = 0; i < NR; i++)
-		touch(r->map + i * pagesize);
+	touch_pages(r->map, NR * pagesize);
 	/* One after the other, but for what has no blocks. */
 	for (i = 0; i < NR; i++) {
 		if (i % 16 >= 8)
@@ -314,8 +312,7 @@ static int soft_dirty(struct around *r)
 		return skip("no soft-dirty bits");
 	if (put_string("/proc/self/clear_refs", "4"))
 		return fails("clear_refs");
-	for (i = 0; i < 100; i++)
-		touch(r->map + i * pagesize);
+	touch_pages(r->map, 100 * pagesize);
 	for (i = 0; i < 37; i++)
 		r->map[i * pagesize] = 1;
 	for (i = 0; i < 100 && !rc; i++) {
@@ -369,8 +366,7 @@ static int shared_blocks(struct around *r)
 	both = filled(r->len, 61);
 	if (pwrite(r->fd, r->data, 100 * pagesize, 0) != (ssize_t)(100 * pagesize))
 		rc = fails("write");
-	for (i = 0; i < NR; i++)
-		touch(r->map + i * pagesize);
+	touch_pages(r->map, NR * pagesize);
 	for (i = 0; i < NR && !rc; i++) {
 		r->map[i * pagesize] = ~both[i * pagesize];
 		r->data[i * pagesize] = ~both[i * pagesize];
@@ -558,7 +554,7 @@ static int beside_fsync(struct around *r)
 {
 	/* Shared with the child: "pause", and that it does. */
 	bool *ask = mmap(NULL, pagesize, PROT_READ | PROT_WRITE,
-				  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int n, rc = KSFT_PASS;
 	pid_t pid;
 	size_t i;

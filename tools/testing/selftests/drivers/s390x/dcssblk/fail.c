@@ -259,13 +259,10 @@ static int map_data(void)
 static int read_mapping(void)
 {
 	int rc = map_data();
-	size_t i;
 
-	if (rc)
-		return rc;
-	for (i = 0; i < DATA_SIZE; i += pagesize)
-		touch(map + i);
-	return 0;
+	if (!rc)
+		touch_pages(map, DATA_SIZE);
+	return rc;
 }
 
 static int unmap(void)

@@ -26,6 +26,15 @@
 /* CLOSED: pages of the file, in the page table, that nobody may touch any more. */
 enum kind { FILE_SHARED, FILE_PRIVATE, FILE_COPIED, ANONYMOUS, CLOSED, GAP, KINDS };
 
+static const struct { int prot, flags; } patches[KINDS] = {
+	[FILE_SHARED] = { PROT_READ | PROT_WRITE, MAP_SHARED },
+	[FILE_PRIVATE] = { PROT_READ | PROT_WRITE, MAP_PRIVATE },
+	[FILE_COPIED] = { PROT_READ | PROT_WRITE, MAP_PRIVATE },
+	[ANONYMOUS] = { PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS },
+	[CLOSED] = { PROT_READ, MAP_SHARED },
+	[GAP] = { PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS },
+};
+
 struct patchwork {
 	struct area *a;
 	char *map;
@@ -36,13 +45,12 @@ struct patchwork {
 	bool stop;
 };
 
-static char *new_pages(size_t nr, char fill_with)
+static char *zeroes(size_t nr)
 {
-	char *buf = malloc(nr * pagesize);
+	char *buf = calloc(nr, pagesize);
 
 	if (!buf)
 		ksft_exit_fail_msg("no memory\n");
-	memset(buf, fill_with, nr * pagesize);
 	return buf;
 }
 
@@ -50,7 +58,7 @@ static char *new_pages(size_t nr, char fill_with)
 static char *own_copy(struct patchwork *p, size_t page)
 {
 	if (!p->own[page]) {
-		p->is[page] = memcpy(new_pages(1, 0), p->is[page], pagesize);
+		p->is[page] = memcpy(zeroes(1), p->is[page], pagesize);
 		p->own[page] = true;
 	}
 	return p->is[page];
@@ -60,22 +68,12 @@ static int map_patch(struct patchwork *p, size_t first, size_t nr)
 {
 	enum kind kind = random() % KINDS;
 	size_t from = p->a->len / pagesize - nr, i;
-	int prot = PROT_READ | PROT_WRITE, flags = MAP_PRIVATE;
+	int prot = patches[kind].prot, flags = patches[kind].flags;
 	char *at = p->map + first * pagesize;
 
 	from = random() % (from / p->unit + 1) * p->unit;
-	if (kind == FILE_SHARED || kind == CLOSED)
-		flags = MAP_SHARED;
-	if (kind == CLOSED)
-		prot = PROT_READ;
 	if (kind == FILE_SHARED && p->a->how == SHARED_RO)
 		prot = PROT_READ;
-	if (kind == ANONYMOUS)
-		flags |= MAP_ANONYMOUS;
-	if (kind == GAP) {
-		flags |= MAP_ANONYMOUS;
-		prot = PROT_NONE;
-	}
 	if (mmap(at, nr * pagesize, prot, flags | MAP_FIXED,
 		 flags & MAP_ANONYMOUS ? -1 : p->a->fd,
 		 flags & MAP_ANONYMOUS ? 0 : from * pagesize) == MAP_FAILED)
@@ -83,12 +81,11 @@ static int map_patch(struct patchwork *p, size_t first, size_t nr)
 	for (i = 0; i < nr; i++) {
 		p->kind[first + i] = kind;
 		p->own[first + i] = kind == ANONYMOUS;
-		p->is[first + i] = kind == ANONYMOUS ? new_pages(1, 0) :
+		p->is[first + i] = kind == ANONYMOUS ? zeroes(1) :
 				   p->a->file + (from + i) * pagesize;
 	}
 	if (kind == CLOSED) {
-		for (i = 0; i < nr; i++)
-			touch(at + i * pagesize);
+		touch_pages(at, nr * pagesize);
 		if (mprotect(at, nr * pagesize, PROT_NONE))
 			return fails("mprotect");
 	}
@@ -235,7 +232,7 @@ static int random_copy(struct patchwork *p, char *buf, bool write)
 
 static int random_copies(struct patchwork *p)
 {
-	char *buf = new_pages(p->pages, 0);
+	char *buf = zeroes(p->pages);
 	unsigned int i;
 	int rc = KSFT_PASS;
 
@@ -300,25 +297,18 @@ static int run_unmapped(struct area *a)
 }
 
 struct pins {
-	unsigned long acquired, released;
+	long acquired, released;
 };
 
 static int count_pins(struct pins *pins)
 {
-	char *text, *at[2];
-
 	/* What each CPU has counted for itself. */
 	if (put_string("/proc/sys/vm/stat_refresh", "1"))
 		return fails("stat_refresh");
-	text = read_whole("/proc/vmstat");
-	at[0] = strstr(text, "nr_foll_pin_acquired ");
-	at[1] = strstr(text, "nr_foll_pin_released ");
-	if (!at[0] || !at[1])
-		return skip("/proc/vmstat has no nr_foll_pin_acquired");
-	pins->acquired = strtoul(strchr(at[0], ' '), NULL, 10);
-	pins->released = strtoul(strchr(at[1], ' '), NULL, 10);
-	free(text);
-	return KSFT_PASS;
+	pins->acquired = vmstat("nr_foll_pin_acquired");
+	pins->released = vmstat("nr_foll_pin_released");
+	return pins->acquired < 0 || pins->released < 0 ?
+	       skip("/proc/vmstat has no nr_foll_pin_acquired") : KSFT_PASS;
 }
 
 /*
@@ -329,7 +319,7 @@ static int run_counted(struct area *a)
 {
 	char *buf = filled(a->len, 1);
 	struct iovec there = { a->map, a->len }, here = { buf, a->len };
-	unsigned long pages = a->len / pagesize;
+	long pages = a->len / pagesize;
 	struct pins before, after;
 	unsigned int i;
 	int rc;
@@ -348,7 +338,7 @@ static int run_counted(struct area *a)
 		if (after.acquired == pages && after.released == pages)
 			return KSFT_PASS;
 	}
-	return wrong("%lu pages: %lu pinned, %lu let go", pages, after.acquired,
+	return wrong("%ld pages: %ld pinned, %ld let go", pages, after.acquired,
 		     after.released);
 }
 

@@ -21,7 +21,7 @@
 #include "dcss.h"
 #include "held.h"
 
-#define LEN		(512 * pagesize)
+#define PAGES		512
 #define ROUNDS		20
 #define TAKERS		2
 #define MAX_STRETCHES	1024
@@ -34,14 +34,7 @@ static long none;		/* pages of struct pages while nobody uses it */
 
 static long memmap_pages(void)
 {
-	char *text = read_whole("/proc/vmstat"), *at;
-	long nr = -1;
-
-	at = strstr(text, "nr_memmap_pages ");
-	if (at)
-		nr = atol(at + strlen("nr_memmap_pages "));
-	free(text);
-	return nr;
+	return vmstat("nr_memmap_pages");
 }
 
 static int taken_is(long want)
@@ -93,15 +86,15 @@ static char *map_it(int prot)
 static long stretches(const char *map)
 {
 	static unsigned long long seen[MAX_STRETCHES];
-	unsigned long long entry, stretch;
-	size_t off, i;
+	unsigned long long entries[PAGES], stretch;
+	size_t page, i;
 	long nr = 0;
 
-	for (off = 0; off < len; off += pagesize) {
-		entry = pagemap_entry(getpid(), (uintptr_t)map + off);
-		if (!(entry & PM_PRESENT))
+	pagemap_entries(getpid(), (uintptr_t)map, entries, PAGES);
+	for (page = 0; page < PAGES; page++) {
+		if (!(entries[page] & PM_PRESENT))
 			continue;
-		stretch = (entry & PM_PFN) / STRETCH;
+		stretch = (entries[page] & PM_PFN) / STRETCH;
 		for (i = 0; i < (size_t)nr; i++)
 			if (seen[i] == stretch)
 				break;
@@ -113,11 +106,12 @@ static long stretches(const char *map)
 
 static int begin(struct area *a)
 {
-	char *data = filled(LEN, 51);
 	long removed;
+	char *data;
 
 	(void)a;
-	len = LEN;
+	len = PAGES * pagesize;
+	data = filled(len, 51);
 	if (remove_segment(segment))
 		return KSFT_FAIL;
 	removed = memmap_pages();
@@ -214,8 +208,7 @@ static int in_pipe(struct area *a)
 	if (pipe(p) || attach())
 		return fails("begin");
 	map = map_it(PROT_READ);
-	for (size_t off = 0; off < len; off += pagesize)
-		touch(map + off);
+	touch_pages(map, len);
 	rc = splice_page(p[1], map + len / 2);
 	munmap(map, len);
 	if (umount2(mountpoint, MNT_DETACH))

@@ -125,13 +125,17 @@ static int clone_range(int from, size_t off, size_t len)
 	return KSFT_PASS;
 }
 
-static int cloned(struct held *h)
+static int file_and_clone(struct held *h)
 {
-	int rc;
-
 	if (fresh() || held_file(h))
 		return KSFT_FAIL;
-	rc = clone_range(h->fd, 0, h->len);
+	return clone_range(h->fd, 0, h->len);
+}
+
+static int cloned(struct held *h)
+{
+	int rc = file_and_clone(h);
+
 	return rc ? rc : take_page(h, true);
 }
 
@@ -467,20 +471,16 @@ static size_t pages_copied(const struct held *h)
 static int cow_one(struct area *a)
 {
 	struct held h = { };
-	size_t off, n;
-	int rc;
+	int rc = file_and_clone(&h);
+	size_t n;
 
 	(void)a;
-	if (fresh() || held_file(&h))
-		return KSFT_FAIL;
-	rc = clone_range(h.fd, 0, h.len);
 	if (rc)
 		return rc;
 	h.map = map_file(h.fd, h.len, PROT_READ | PROT_WRITE, MAP_SHARED);
 	if (h.map == MAP_FAILED)
 		return fails("mmap");
-	for (off = 0; off < h.len; off += pagesize)
-		touch(h.map + off);
+	touch_pages(h.map, h.len);
 	do_store(&h);
 	n = pages_copied(&h);
 	if (n != 1)
@@ -501,13 +501,11 @@ static int pins_through(int fd, const struct held *h, int flags)
 	char *map = map_file(fd, h->len, PROT_READ, flags);
 	char *buf = filled(h->len, 1);
 	struct iovec from = { map, h->len }, to = { buf, h->len };
-	size_t off;
 	int other;
 
 	if (map == MAP_FAILED)
 		return fails("mmap");
-	for (off = 0; off < h->len; off += pagesize)
-		touch(map + off);
+	touch_pages(map, h->len);
 	if (process_vm_readv(getpid(), &to, 1, &from, 1, 0) != (ssize_t)h->len)
 		return fails("process_vm_readv");
 	if (differs("process_vm_readv", buf, h->data, h->len))
@@ -565,9 +563,7 @@ static int shared_pinned(struct area *a)
 	(void)a;
 	/* A kernel that asks for ever is not waited for as others are. */
 	alarm(PIN_SECONDS);
-	if (fresh() || held_file(&h))
-		return KSFT_FAIL;
-	rc = clone_range(h.fd, 0, h.len);
+	rc = file_and_clone(&h);
 	if (rc)
 		return rc;
 	clone = open(clone_path, O_RDONLY);
@@ -600,13 +596,9 @@ static int store_beside_shared(struct area *a)
 	struct held h = { };
 	char *buf = filled(opt.size, 77);
 	struct iovec from = { buf, opt.size }, to = { NULL, opt.size };
-	int rc, clone;
-	size_t off;
+	int rc = file_and_clone(&h), clone;
 
 	(void)a;
-	if (fresh() || held_file(&h))
-		return KSFT_FAIL;
-	rc = clone_range(h.fd, 0, h.len);
 	if (rc)
 		return rc;
 	clone = open(clone_path, O_RDWR);
@@ -616,8 +608,7 @@ static int store_beside_shared(struct area *a)
 	if (h.map == MAP_FAILED)
 		return fails("mmap");
 	h.map[0] = 's';
-	for (off = pagesize; off < h.len; off += pagesize)
-		touch(h.map + off);
+	touch_pages(h.map + pagesize, h.len - pagesize);
 	to.iov_base = h.map;
 	if (process_vm_writev(getpid(), &from, 1, &to, 1, 0) != (ssize_t)h.len)
 		return fails("process_vm_writev");

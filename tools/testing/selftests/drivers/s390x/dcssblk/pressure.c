@@ -104,11 +104,13 @@ static void use(const struct area *a)
 
 static size_t pages(const struct area *a, unsigned long long bit)
 {
-	size_t off, n = 0;
+	size_t nr = a->len / pagesize, i, n = 0;
+	unsigned long long *entries = calloc(nr, sizeof(*entries));
 
-	for (off = 0; off < a->len; off += pagesize)
-		if (pagemap_entry(getpid(), (uintptr_t)a->map + off) & bit)
-			n++;
+	pagemap_entries(getpid(), (uintptr_t)a->map, entries, nr);
+	for (i = 0; i < nr; i++)
+		n += !!(entries[i] & bit);
+	free(entries);
 	return n;
 }
 

@@ -111,6 +111,21 @@ long free_kb(void)
 	return sum + meminfo_kb("MemFree");
 }
 
+long vmstat(const char *field)
+{
+	char *text = read_whole("/proc/vmstat"), *at = text;
+	size_t len = strlen(field);
+	long nr = -1;
+
+	for (; at && nr < 0; at = strchr(at, '\n')) {
+		at += *at == '\n';
+		if (!strncmp(at, field, len) && at[len] == ' ')
+			nr = atol(at + len);
+	}
+	free(text);
+	return nr;
+}
+
 /* A file in /proc, as long as it may be. The caller frees it. */
 char *read_whole(const char *path)
 {

@@ -14,6 +14,8 @@ int iomem_range(const char *segment, unsigned long long *first,
 		unsigned long long *last);
 long meminfo_kb(const char *field);
 long free_kb(void);
+/* A line of /proc/vmstat; -1 if there is none of that name. */
+long vmstat(const char *field);
 char *kernel_counts(bool identity);
 int counts_as_before(const char *was, bool identity);
 bool kernel_has_kasan(void);
