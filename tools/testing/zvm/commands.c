@@ -79,7 +79,7 @@ static void map_segment(struct command *cmd, const struct segment *seg)
 			"%04u %-8s DCSS     N/A      %05llX  %05llX   %s   %c  %05d  N/A      N/A\n",
 			seg->spid, seg->name, (unsigned long long)seg->range[i].first,
 			(unsigned long long)seg->range[i].last, seg_type_name(seg->range[i].type),
-			seg->class, seg->load != SEG_PURGED);
+			seg->class, (seg->load != SEG_PURGED) + (int)seg->users);
 }
 
 /* QUERY NSS [NAME name] MAP */
@@ -183,12 +183,6 @@ static int defseg(struct command *cmd)
 	return 0;
 }
 
-static bool same_ranges(const struct segment *a, const struct segment *b)
-{
-	return a->nr_ranges == b->nr_ranges &&
-	       !memcmp(a->range, b->range, a->nr_ranges * sizeof(a->range[0]));
-}
-
 static bool has_saved_pages(const struct segment *seg)
 {
 	unsigned int i;
@@ -202,8 +196,25 @@ static bool has_saved_pages(const struct segment *seg)
 /* The image of a segment that is defined anew just as it was stays the same file. */
 static void inherit_image(struct segment *to, struct segment *from)
 {
-	if (from && same_ranges(to, from))
+	if (from && seg_same_ranges(to, from))
 		seg_take_image(to, from);
+}
+
+/* Where guests of a system share segments, older ones keep their files. */
+static int begin_image(struct zvm *vm, struct segment *seg, struct segment *active)
+{
+	if (vm->system)
+		return system_new_image(vm, seg, seg_find_loaded(vm, seg->name));
+	inherit_image(seg, active);
+	return 0;
+}
+
+static void give_back_image(struct zvm *vm, struct segment *seg, struct segment *active)
+{
+	if (vm->system)
+		system_drop_image(seg);
+	else if (active)
+		inherit_image(active, seg);
 }
 
 /*
@@ -218,7 +229,7 @@ static int saveseg_refused(struct command *cmd, struct segment *seg, const char 
 		return message(cmd, 441, "No skeleton is defined for saved segment ", name);
 	if (!has_saved_pages(seg))
 		return message(cmd, 442, "No page of this segment can be saved: ", name);
-	if (!(loaded && same_ranges(loaded, seg)) &&
+	if (!(loaded && seg_same_ranges(loaded, seg)) &&
 	    !zvm_find_storage(cmd->vm, seg_start(seg), seg_end(seg)))
 		return message(cmd, 443, "Storage is not addressable for saved segment ", name);
 	return cp_injected(cmd->vm, CP_SAVESEG, name);
@@ -242,12 +253,12 @@ static int saveseg(struct command *cmd)
 	if (rc)
 		return rc;
 	active = seg_find(cmd->vm, name, 'A');
-	inherit_image(seg, active);
-	pages = cmd->vm->mem->save(cmd->vm, seg);
+	pages = begin_image(cmd->vm, seg, active);
+	if (!pages)
+		pages = cmd->vm->mem->save(cmd->vm, seg);
 	if (pages < 0) {
 		zvm_record(cmd->vm, "  host: %s", strerror(errno));
-		if (active)
-			inherit_image(active, seg);
+		give_back_image(cmd->vm, seg, active);
 		return message(cmd, 177, "Paging error while saving ", name);
 	}
 	zvm_record(cmd->vm, "  pages written to the image: %ld", pages);
@@ -271,7 +282,7 @@ static int purge_name(struct command *cmd)
 		if (strcmp(seg->name, name) || seg->class == 'P')
 			continue;
 		n++;
-		if (seg->load != SEG_PURGED) {
+		if (seg_in_use(seg)) {
 			seg->class = 'P';
 			continue;
 		}
@@ -293,6 +304,8 @@ static int zvm_define(struct command *cmd)
 	struct segment *seg;
 	int rc;
 
+	if (cmd->vm->system)
+		return message(cmd, 2, "with zvm-run --system there are other users", NULL);
 	if (!when || (strcmp(when, "NOW") && cp_parse_function(when, &after)))
 		return message(cmd, 2, "use NOW, " CP_FUNCTIONS, NULL);
 	seg = defseg_operands(cmd, &rc);

@@ -10,8 +10,8 @@
 
 /**
  * zvm_configure() - one option of zvm-run, or one line of the plugin's file
- * @vm: virtual machine; storage comes before segments
- * @key: "storage", "dcss", "cp-fail" or "cpus"
+ * @vm: virtual machine; storage and system come before segments
+ * @key: "storage", "system", "dcss", "cp-fail" or "cpus"
  * @value: its argument
  * @err: receives the reason
  * @errlen: size of @err
@@ -22,6 +22,8 @@ int zvm_configure(struct zvm *vm, const char *key, const char *value, char *err,
 {
 	struct segment *seg;
 
+	if (!strcmp(key, "system"))
+		return system_open(vm, value, err, errlen);
 	if (!strcmp(key, "storage"))
 		return zvm_parse_storage(vm, value, err, errlen);
 	if (!strcmp(key, "cp-fail"))

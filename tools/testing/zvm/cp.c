@@ -172,7 +172,8 @@ static void purge(struct zvm *vm, struct segment *seg)
 {
 	vm->mem->purge(vm, seg);
 	seg->load = SEG_PURGED;
-	if (seg->class == 'P') {
+	system_unshare(vm, seg);
+	if (seg->class == 'P' && !seg->users) {
 		seg_remove(vm, seg);
 		seg_free(seg);
 	}
@@ -207,7 +208,7 @@ static int diag64_load(struct zvm *vm, const char *name, enum seg_load how, uint
 		return diag64_failed(ry, RC_OVERLAP);
 	purge_overlaid(vm, seg);
 	seg->load = how;
-	if (vm->mem->load(vm, seg)) {
+	if (system_share(vm, seg) || vm->mem->load(vm, seg)) {
 		zvm_record(vm, "  host: %s", strerror(errno));
 		purge(vm, seg);
 		return diag64_failed(ry, RC_PAGING_ERROR);
@@ -332,6 +333,7 @@ int cp_diag_64(struct zvm *vm, uint64_t *rx, uint64_t *ry)
 	char name[SEG_NAME_LEN + 1] = "";
 	int cc = CP_NOT_MINE;
 
+	system_enter(vm);
 	if (p && *ry == DIAG64_SEGEXTX) {
 		get_name(p + QIN_NAME, name);
 		cc = diag64_find(vm, name, p, ry);
@@ -348,6 +350,7 @@ int cp_diag_64(struct zvm *vm, uint64_t *rx, uint64_t *ry)
 	} else {
 		record_diag64(vm, what, name, cc, *rx, *ry, false);
 	}
+	system_leave(vm);
 	return cc;
 }
 
@@ -443,7 +446,9 @@ int cp_diag_08(struct zvm *vm, const uint64_t rx[2], uint64_t ry[2])
 	out = open_memstream(&response, &response_len);
 	if (!out)
 		abort();
+	system_enter(vm);
 	rc = cp_command(vm, copy, out);
+	system_leave(vm);
 	fclose(out);
 	if (rc != CP_AGAIN) {
 		if (wanted)

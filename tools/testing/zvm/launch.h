@@ -45,6 +45,7 @@ struct list {
  * @kernel: --kernel
  * @modules: --modules
  * @storage: --storage
+ * @system: --system
  * @smp: --smp
  * @transcript: --transcript
  * @log: --log
@@ -64,6 +65,7 @@ struct options {
 	char *kernel;
 	char *modules;
 	char *storage;
+	char *system;
 	char *smp;
 	char *transcript;
 	char *log;

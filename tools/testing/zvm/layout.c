@@ -13,6 +13,9 @@
 /* QEMU offers memory in at most so many increments (hw/s390x/sclp.c). */
 #define MAX_INCREMENTS	1020
 
+/* Other guests of a system may define segments up to here, while this one runs. */
+#define SYSTEM_END	(16UL << 30)
+
 static uint64_t address_space(const struct zvm *vm)
 {
 	uint64_t end = vm->extent[vm->nr_extents - 1].last + 1, unit = ZVM_MIB;
@@ -21,6 +24,8 @@ static uint64_t address_space(const struct zvm *vm)
 	for (seg = vm->segments; seg; seg = seg->next)
 		if (seg_end(seg) >= end)
 			end = seg_end(seg) + 1;
+	if (vm->system && end < SYSTEM_END)
+		end = SYSTEM_END;
 	while ((end + unit - 1) / unit > MAX_INCREMENTS)
 		unit *= 2;
 	return (end + unit - 1) / unit * unit;
@@ -90,6 +95,8 @@ void lay_out(const struct place *place, const struct options *options, struct la
 	configure(&vm, conf, "storage", options->storage);
 	configure(&vm, conf, "cpus", options->smp);
 	put_files(place, options, conf);
+	if (options->system)
+		configure(&vm, conf, "system", options->system);
 	configure_list(&vm, conf, "dcss", &options->dcss);
 	configure_list(&vm, conf, "cp-fail", &options->cp_fail);
 	check_images(&vm);
@@ -98,4 +105,5 @@ void lay_out(const struct place *place, const struct options *options, struct la
 	layout->memory = address_space(&vm) / ZVM_MIB;
 	layout->first = (vm.extent[0].last + 1) / ZVM_MIB;
 	layout->storage = (vm.extent[vm.nr_extents - 1].last + 1) / ZVM_MIB;
+	system_close(&vm);
 }

@@ -3,7 +3,8 @@
  * Guest memory: how segments appear in it and vanish from it.
  *
  * It is one shared mapping of a memfd. A segment is a private mapping put over
- * its place in there: of the image when loaded, of a poison pattern when not.
+ * its place in there: of the image when loaded, of a poison pattern when not. What
+ * guests share and may write to is one file, which all of them have mapped.
  * The host's page tables then tell which pages the guest has touched or
  * written, which finds what would be a protection or an addressing exception
  * under z/VM.
@@ -127,15 +128,32 @@ static void count_if_changed(struct segment *seg, const struct seg_range *range,
 		count_page(seg, range, page, data);
 }
 
+/* Another user may have defined it where QEMU has no memory. */
+static bool is_beyond(const struct segment *seg)
+{
+	return seg_end(seg) >= ram_size;
+}
+
+/* What is at the addresses of a segment that is not loaded may be another one's. */
+static bool is_other(const struct zvm *vm, const struct segment *seg)
+{
+	const struct segment *other;
+
+	for (other = vm->segments; other; other = other->next)
+		if (other->load != SEG_PURGED && seg_start(seg) <= seg_end(other) &&
+		    seg_start(other) <= seg_end(seg))
+			return true;
+	return seg_find_loaded(vm, seg->name) ||
+	       zvm_find_storage(vm, seg_start(seg), seg_end(seg));
+}
+
 /* Has the guest done to this segment what z/VM would not have let it do? */
 static void check_segment(struct zvm *vm, struct segment *seg)
 {
 	unsigned int i;
 
-	/* The pages of one that is not loaded may be another one's, or storage. */
-	if (seg->class == 'S' ||
-	    (seg->load == SEG_PURGED && (seg_find_loaded(vm, seg->name) ||
-					 zvm_find_storage(vm, seg_start(seg), seg_end(seg)))))
+	if (seg->class == 'S' || is_beyond(seg) ||
+	    (seg->load == SEG_PURGED && is_other(vm, seg)))
 		return;
 	for (i = 0; i < seg->nr_ranges; i++) {
 		const struct seg_range *range = &seg->range[i];
@@ -180,6 +198,16 @@ static int map_private(uint64_t addr, uint64_t len, int fd, uint64_t offset)
 	if (!len)
 		return 0;
 	return mmap(ram + addr, len, PROT_READ | PROT_WRITE, flags, fd, offset) == MAP_FAILED;
+}
+
+/* As is: other guests have the same. */
+static int map_common(const struct segment *seg, const struct seg_range *range)
+{
+	uint64_t addr = range->first << ZVM_PAGE_SHIFT;
+	uint64_t len = (range->last - range->first + 1) << ZVM_PAGE_SHIFT;
+
+	return mmap(ram + addr, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, seg->shared,
+		    addr - seg_start(seg)) == MAP_FAILED ? -1 : 0;
 }
 
 static void make_poison(void)
@@ -239,12 +267,6 @@ static int open_image(struct segment *seg)
 	return seg->fd < 0 ? -1 : 0;
 }
 
-/* Another user may have defined it where QEMU has no memory. */
-static bool is_beyond(const struct segment *seg)
-{
-	return seg_end(seg) >= ram_size;
-}
-
 static int load_segment(struct zvm *vm, struct segment *seg)
 {
 	enum seg_load load = seg->load;
@@ -264,7 +286,9 @@ static int load_segment(struct zvm *vm, struct segment *seg)
 		const struct seg_range *range = &seg->range[i];
 
 		forget_code(range->first, range->last);
-		if (seg_type_saved(range->type))
+		if (seg->shared >= 0 && seg_type_common(range->type))
+			rc = map_common(seg, range);
+		else if (seg_type_saved(range->type))
 			rc = map_saved(seg, range);
 		else
 			rc = map_private(range->first << ZVM_PAGE_SHIFT,
@@ -312,7 +336,8 @@ static void save_page(struct segment *seg, const struct seg_range *range, uint64
 /* In guest storage, which is a shared mapping, every touched page may differ. */
 static long save_segment(struct zvm *vm, struct segment *seg)
 {
-	bool loaded = seg_find_loaded(vm, seg->name);
+	const struct segment *loaded = seg_find_loaded(vm, seg->name);
+	bool mapped = loaded && seg_same_ranges(loaded, seg);
 	struct saving saving = { 0 };
 	unsigned int i;
 
@@ -325,7 +350,7 @@ static long save_segment(struct zvm *vm, struct segment *seg)
 	errno = 0;
 	for (i = 0; i < seg->nr_ranges; i++)
 		if (seg_type_saved(seg->range[i].type))
-			for_pages(seg, &seg->range[i], loaded ? is_copied : is_touched, save_page,
+			for_pages(seg, &seg->range[i], mapped ? is_copied : is_touched, save_page,
 				  &saving);
 	errno = saving.error;
 	return saving.error ? -1 : saving.pages;
@@ -343,9 +368,13 @@ static void poison_all(struct zvm *vm)
 	struct segment *seg;
 	unsigned int i;
 
-	for (seg = vm->segments; seg; seg = seg->next)
+	for (seg = vm->segments; seg; seg = seg->next) {
+		/* Other guests of a system have other storage. */
+		if (is_beyond(seg) || zvm_find_storage(vm, seg_start(seg), seg_end(seg)))
+			continue;
 		for (i = 0; i < seg->nr_ranges; i++)
 			map_poison(&seg->range[i]);
+	}
 }
 
 static void find_ram(void)

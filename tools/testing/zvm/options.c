@@ -28,6 +28,7 @@ static const struct {
 	{ "--modules", VALUE, offsetof(struct options, modules) },
 	{ "--dcss", LIST, offsetof(struct options, dcss) },
 	{ "--storage", VALUE, offsetof(struct options, storage) },
+	{ "--system", VALUE, offsetof(struct options, system) },
 	{ "--smp", VALUE, offsetof(struct options, smp) },
 	{ "--add", LIST, offsetof(struct options, add) },
 	{ "--disk", LIST, offsetof(struct options, disk) },

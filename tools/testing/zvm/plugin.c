@@ -287,6 +287,7 @@ static void finish(void *data)
 	(void)data;
 	pthread_mutex_lock(&cp_lock);
 	memory_check(&vm);
+	system_close(&vm);
 	pthread_mutex_unlock(&cp_lock);
 }
 
@@ -336,11 +337,15 @@ static void read_configuration(const char *path)
 __attribute__((visibility("default")))
 int qemu_plugin_install(uint64_t id, const struct qemu_info *info, int argc, char **argv)
 {
+	char err[512];
+
 	(void)info;
 	if (argc != 1 || strncmp(argv[0], "conf=", 5))
 		zvm_die("want conf=FILE, as zvm-run gives it");
 	read_configuration(argv[0] + 5);
 	vm.mem = &guest_memory;
+	if (system_join(&vm, err, sizeof(err)))
+		zvm_die("%s", err);
 	qemu_plugin_register_vcpu_init_cb(id, start, NULL);
 	qemu_plugin_register_vcpu_tb_trans_cb(id, translate, NULL);
 	qemu_plugin_register_atexit_cb(id, finish, NULL);

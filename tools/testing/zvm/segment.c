@@ -53,6 +53,15 @@ bool seg_type_saved(enum seg_type type)
 }
 
 /**
+ * seg_type_common() - do guests that share such pages see each other's stores?
+ * @type: type of a page range
+ */
+bool seg_type_common(enum seg_type type)
+{
+	return type == SEG_SW || type == SEG_SN;
+}
+
+/**
  * seg_type_readonly() - does CP forbid the guest to write to such pages?
  * @seg: segment, loaded
  * @type: type of the page range in it
@@ -313,7 +322,8 @@ int seg_check_conflicts(const struct zvm *vm, const struct segment *seg, char *e
 		return fail("segment %s overlaps the guest's storage", seg->name);
 	for (other = vm->segments; other; other = other->next) {
 		if (!strcmp(seg->name, other->name))
-			return fail("segment %s is defined twice", seg->name);
+			return vm->system ? fail("segment %s is in the system already", seg->name) :
+					    fail("segment %s is defined twice", seg->name);
 		if (seg_start(seg) <= seg_end(other) && seg_start(other) <= seg_end(seg))
 			return fail("segments %s and %s overlap", other->name, seg->name);
 	}
@@ -328,6 +338,7 @@ struct segment *seg_new(void)
 	if (!seg)
 		abort();
 	seg->fd = -1;
+	seg->shared = -1;
 	return seg;
 }
 
@@ -339,6 +350,8 @@ void seg_free(struct segment *seg)
 {
 	if (seg->fd >= 0)
 		close(seg->fd);
+	if (seg->shared >= 0)
+		close(seg->shared);
 	free(seg->image);
 	free(seg);
 }
@@ -392,11 +405,11 @@ void seg_take_image(struct segment *to, struct segment *from)
  * seg_activate() - a segment that was saved takes the place of an older one
  * @vm: virtual machine
  * @skeleton: segment in the directory
- * @active: the older one, or NULL; ends when the guest purges it
+ * @active: the older one, or NULL; ends when the last guest purges it
  */
 void seg_activate(struct zvm *vm, struct segment *skeleton, struct segment *active)
 {
-	if (active && active->load != SEG_PURGED) {
+	if (active && seg_in_use(active)) {
 		active->class = 'P';
 	} else if (active) {
 		seg_remove(vm, active);
@@ -436,6 +449,26 @@ struct segment *seg_find_loaded(const struct zvm *vm, const char *name)
 		if (seg->load != SEG_PURGED && !strcmp(seg->name, name))
 			return seg;
 	return NULL;
+}
+
+/**
+ * seg_same_ranges() - are two segments at the same place, and of the same types?
+ * @a: segment
+ * @b: segment
+ */
+bool seg_same_ranges(const struct segment *a, const struct segment *b)
+{
+	return a->nr_ranges == b->nr_ranges &&
+	       !memcmp(a->range, b->range, a->nr_ranges * sizeof(a->range[0]));
+}
+
+/**
+ * seg_in_use() - has a guest loaded it?
+ * @seg: segment
+ */
+bool seg_in_use(const struct segment *seg)
+{
+	return seg->load != SEG_PURGED || seg->users;
 }
 
 /** seg_start() - address of a segment's first byte */

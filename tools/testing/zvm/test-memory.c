@@ -282,7 +282,8 @@ static void test_save_elsewhere(void)
 	*page(0x5003) = 'y';
 	purge(vm);
 	load(vm, SEG_SHARED);
-	result(*page(0x5003) == 'x' && is_zero(0x5004), "save without an image: the next load has it",
+	result(*page(0x5003) == 'x' && is_zero(0x5004),
+	       "save without an image: the next load has it",
 	       NULL);
 	free_guest(vm);
 
@@ -344,6 +345,28 @@ static void test_not_its_own(void)
 	purge(vm);
 	memory_check(vm);
 	result(nothing_reported(), "a skeleton is nobody's memory", report);
+	free_guest(vm);
+}
+
+/* Other guests of a system define segments as they like. */
+static void test_of_others(void)
+{
+	struct zvm *vm = new_guest("S,EW,5000-5010");
+	struct segment *other;
+
+	add_segment(vm, "T,EW,6000-6010");
+	other = vm->segments->next;
+	memory_clear(vm);
+	load(vm, SEG_SHARED);
+	other->range[0] = (struct seg_range){ 0x5008, 0x5018, SEG_EW };
+	*page(0x5009) = 'x';
+	memory_check(vm);
+	result(nothing_reported(), "a segment that overlaps it is loaded", report);
+	other->range[0] = (struct seg_range){ 0x7f00, 0x8000, SEG_EW };
+	*page(0x7f00) = 'x';
+	memory_check(vm);
+	result(!reported("segment T"),
+	       "a segment that ends beyond memory is not looked at", report);
 	free_guest(vm);
 }
 
@@ -452,6 +475,7 @@ int main(void)
 	test_save_elsewhere();
 	test_not_loaded();
 	test_not_its_own();
+	test_of_others();
 	test_readonly();
 	test_nowhere();
 	test_code();

@@ -4,6 +4,7 @@
  *
  * segment.c	names, types, page ranges, storage extents, the segment directory
  * record.c	the transcript, and the report of what z/VM would not have allowed
+ * system.c	what the guests of one system have in common
  * inject.c	what CP does because a test wants it to
  * commands.c	CP's commands
  * cp.c		what CP answers: STSI, DIAGNOSE X'08', X'64' and X'260'
@@ -71,6 +72,10 @@ struct seg_range {
  * @load: whether and how the guest has it loaded
  * @image: host file with the saved content, or NULL
  * @fd: open image, or -1
+ * @users: how many other guests have it loaded
+ * @sharers: how many of them share it
+ * @shared: open file with what they share and may write to, or -1
+ * @listed: the system's directory has it
  */
 struct segment {
 	struct segment *next;
@@ -82,6 +87,10 @@ struct segment {
 	enum seg_load load;
 	char *image;
 	int fd;
+	unsigned int users;
+	unsigned int sharers;
+	int shared;
+	bool listed;
 };
 
 /** struct extent - guest storage, first and last byte */
@@ -129,6 +138,7 @@ struct cp_hold {
 };
 
 struct zvm;
+struct zvm_system;
 
 /**
  * struct zvm_memory - how CP reaches the guest's memory
@@ -155,6 +165,7 @@ struct zvm {
 	struct cp_hold hold;
 	struct segment *anew;		/* that another user is going to save ... */
 	enum cp_function anew_after;	/* ... when this has been done for it */
+	struct zvm_system *system;	/* NULL: no other guest is on it */
 	FILE *transcript;
 	FILE *report;
 	const struct zvm_memory *mem;
@@ -163,6 +174,7 @@ struct zvm {
 /* segment.c */
 const char *seg_type_name(enum seg_type type);
 bool seg_type_saved(enum seg_type type);
+bool seg_type_common(enum seg_type type);
 bool seg_type_readonly(const struct segment *seg, enum seg_type type);
 int seg_parse_name(const char *text, size_t len, char *name, char *err, size_t errlen);
 int seg_parse_type(const char *text, size_t len, enum seg_type *type, char *err, size_t errlen);
@@ -179,6 +191,8 @@ void seg_take_image(struct segment *to, struct segment *from);
 void seg_activate(struct zvm *vm, struct segment *skeleton, struct segment *active);
 struct segment *seg_find(const struct zvm *vm, const char *name, char class);
 struct segment *seg_find_loaded(const struct zvm *vm, const char *name);
+bool seg_same_ranges(const struct segment *a, const struct segment *b);
+bool seg_in_use(const struct segment *seg);
 uint64_t seg_start(const struct segment *seg);
 uint64_t seg_end(const struct segment *seg);
 int zvm_parse_storage(struct zvm *vm, const char *text, char *err, size_t errlen);
@@ -188,6 +202,17 @@ const struct extent *zvm_find_storage(const struct zvm *vm, uint64_t first, uint
 void __printf(2, 3) zvm_record(struct zvm *vm, const char *format, ...);
 void __printf(2, 3) zvm_violation(struct zvm *vm, const char *format, ...);
 void __noreturn __printf(1, 2) zvm_die(const char *format, ...);
+
+/* system.c */
+int system_open(struct zvm *vm, const char *dir, char *err, size_t errlen);
+int system_join(struct zvm *vm, char *err, size_t errlen);
+void system_close(struct zvm *vm);
+void system_enter(struct zvm *vm);
+void system_leave(struct zvm *vm);
+int system_share(struct zvm *vm, struct segment *seg);
+void system_unshare(struct zvm *vm, struct segment *seg);
+int system_new_image(struct zvm *vm, struct segment *seg, struct segment *loaded);
+void system_drop_image(struct segment *seg);
 
 /* inject.c */
 #define CP_FUNCTIONS "LOADSHR, LOADNSR, PURGESEG, FINDSEGA, DEFSEG or SAVESEG"
