@@ -10,7 +10,8 @@
 # DIRECTORY/disk is for a virtio disk, with a file system without DAX, and
 # DIRECTORY/heads is to be the directory of that name in the guest.
 # DIRECTORY/NAME/storage has the extents of guest storage, segments a line
-# NAME,TYPE,FIRST-LAST[,IMAGE] for each segment, and cases is for places.sh.
+# NAME,TYPE,FIRST-LAST[,IMAGE] for each segment, and cases is for places.sh; large is
+# there if the machine is to have large pages (EDAT1).
 #
 # Page numbers are hexadecimal: 100 pages are 1 MiB, 20000 is at 512 MiB.
 set -eu
@@ -25,7 +26,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1"
 work=$(cd "$1" && pwd)
 shift
-[ $# -gt 0 ] || set -- plain gap little large
+# shellcheck disable=SC2046 # words
+[ $# -gt 0 ] || set -- $(ls "$here/places")
 
 # The begin of an ext4 file system for a device of some size: its metadata.
 # Blocks that nobody has written are zeroes in a segment, as in a sparse file.
@@ -75,6 +77,11 @@ images()
 storage()	# storage EXTENTS
 {
 	echo "$1" > "$dir/storage"
+}
+
+large_pages()
+{
+	: > "$dir/large"
 }
 
 segment()	# segment NAME TYPE FIRST-LAST [IMAGE]

@@ -164,6 +164,50 @@ hog()
 		head -c $(((kb - $1 / 2) * 1024)) /dev/zero >"$tmp/mnt2/hog"
 }
 
+# As many pages of struct pages as there are stretches of 64 pages among those that
+# reach() has used.
+a_page_for_64()	# a_page_for_64 BEFORE
+{
+	want=$(while read -r pfn; do echo $((0x$pfn / 64)); done <"$tmp/pages" |
+		sort -u | wc -l)
+	is=$(($(memmap_pages) - $1))
+	say "$is pages of struct pages, for $want stretches"
+	[ "$is" = "$want" ]
+}
+
+is_number()	# is_number WANT IS
+{
+	say "$2, not $1"
+	[ -n "$1" ] && [ "$1" = "$2" ]
+}
+
+# Pages all over a device whose struct pages would not fit into storage.
+scattered()	# scattered TITLE LIST HEAD SAMPLES
+{
+	begin "$1" || return 0
+	list=$2 head=$3 fstype=ext4 options=
+	snapshot "$tmp/before"
+	step 'add' add_device "$list" && {
+		was=$(memmap_pages)
+		step 'dax is on' dax_is on
+		step 'block I/O' block_io && step 'mount -o dax' mount_dax && {
+			step "$4 pages from end to end" reach -n "$4" &&
+				step 'a page of struct pages for 64 of them' \
+					a_page_for_64 "$was"
+			step 'umount' umount "$tmp/mnt"
+			step 'none of them is left' is_number "$was" "$(memmap_pages)"
+			step 'their content is in the segment' verify
+		}
+		step 'mount -o dax again' mount_dax && {
+			rm "$tmp"/mnt/reach "$tmp"/mnt/rest
+			gups
+			step 'umount' umount "$tmp/mnt"
+		}
+		gone
+	}
+	end
+}
+
 # There is no memory for all struct pages, which nobody needs. Later there is.
 scarce()	# scarce TITLE LIST HEAD MIB
 {

@@ -21,6 +21,11 @@ as_before()
 	diff "$tmp/before" "$tmp/after"
 }
 
+memmap_pages()
+{
+	awk '$1 == "nr_memmap_pages" { print $2 }' /proc/vmstat
+}
+
 # From the first to the last byte of the segments of a list, in hexadecimal.
 range()		# range LIST
 {
@@ -101,12 +106,12 @@ mount_refused()
 }
 
 # Files are to take all blocks: ext4 keeps some for itself.
-reach()
+reach()		# reach [-n SAMPLES]
 {
 	spare=/sys/fs/ext4/${device#/dev/}/reserved_clusters
 	[ ! -e "$spare" ] || echo 0 >"$spare"
 	# shellcheck disable=SC2046
-	"$here/reach" ${options:+-r} $(range "$list") "$tmp/pages" "$tmp/mnt"
+	"$here/reach" "$@" ${options:+-r} $(range "$list") "$tmp/pages" "$tmp/mnt"
 }
 
 verify()

@@ -6,13 +6,14 @@
  * written, and used by get_user_pages(). The page frames have to be those of
  * the segments, and the block device has to have the content at their place.
  *
- *	reach [-r] FIRST LAST LIST DIRECTORY
+ *	reach [-r] [-n SAMPLES] FIRST LAST LIST DIRECTORY
  *	reach -v FIRST LAST LIST DEVICE
  *
  * FIRST and LAST are the first and the last byte of the device's storage, in
  * hexadecimal. The numbers of the pages that were written go to the file LIST,
  * for -v, which reads them from the block device, not mounted. With -r nothing
- * is written: DIRECTORY/data has the pattern of fill().
+ * is written: DIRECTORY/data has the pattern of fill(). About SAMPLES pages, no two
+ * in one megabyte, are used between the ends of segments.
  *
  * Run by places.sh.
  */
@@ -24,8 +25,9 @@
 #include "../../../kselftest.h"
 #include "dcss.h"
 
-/* As many pages between the ends of segments. */
 #define SAMPLES		64
+/* Each splits an extent in three, of which a block has 340. */
+#define SAMPLES_IN_A_BLOCK	100
 #define MIB		(1024 * 1024UL)
 
 /*
@@ -42,6 +44,7 @@ struct mapped {
 
 static unsigned long first, last;	/* page frames of the device */
 static unsigned long lowest = -1UL, highest;
+static size_t samples = SAMPLES;
 static bool readonly;
 static FILE *list;
 static const char *dir;
@@ -123,8 +126,10 @@ static int visit_frame(struct mapped *m, unsigned long pfn)
 
 static int map_and_visit(struct mapped *m)
 {
-	m->map = mmap(NULL, m->len, readonly ? PROT_READ :
-		      PROT_READ | PROT_WRITE, MAP_SHARED, m->fd, 0);
+	int prot = readonly ? PROT_READ : PROT_READ | PROT_WRITE;
+
+	/* Without large pages, which would write to all of a megabyte. */
+	m->map = map_odd(m->fd, m->len, prot, MAP_SHARED);
 	if (m->map == MAP_FAILED)
 		return fails("mmap of %zu bytes", m->len);
 	return visit(m, 0);
@@ -192,7 +197,7 @@ static int visit_ends(struct mapped *m, int nr)
 
 static int visit_samples(struct mapped *m)
 {
-	size_t step = m->len / SAMPLES / MIB * MIB, off;
+	size_t step = m->len / samples / MIB * MIB, off;
 
 	if (step < MIB)
 		step = MIB;
@@ -209,12 +214,13 @@ static int visit_samples(struct mapped *m)
 static int write_files(void)
 {
 	struct mapped m[2] = { };
+	size_t spare = 64 + samples / SAMPLES_IN_A_BLOCK;
 	struct statvfs fs;
 	int rc, nr = 1;
 
 	if (statvfs(dir, &fs))
 		return fails("%s", dir);
-	rc = take_blocks(&m[0], "reach", fs.f_bavail > 16384 ? 64 : 0);
+	rc = take_blocks(&m[0], "reach", fs.f_bavail > 16384 ? spare : 0);
 	if (rc)
 		return rc;
 	rc = visit_samples(&m[0]);
@@ -276,12 +282,14 @@ int main(int argc, char **argv)
 	bool verifying = false;
 	int c, rc;
 
-	while ((c = getopt(argc, argv, "rv")) != -1) {
+	while ((c = getopt(argc, argv, "rvn:")) != -1) {
 		readonly |= c == 'r';
 		verifying |= c == 'v';
+		if (c == 'n')
+			samples = strtoul(optarg, NULL, 10);
 	}
-	if (argc - optind != 4) {
-		fprintf(stderr, "usage: %s [-r|-v] FIRST LAST LIST DIRECTORY\n",
+	if (argc - optind != 4 || !samples) {
+		fprintf(stderr, "usage: %s [-r|-v] [-n SAMPLES] FIRST LAST LIST DIRECTORY\n",
 			argv[0]);
 		return KSFT_FAIL;
 	}
