@@ -11,6 +11,7 @@ guest() {
 	name=$1
 	shift
 	cat >"$work/$name.script"
+	: >"$work/$name"
 	TMPDIR=$work/tmp ZVM_BUILD=$rig "$here/zvm-run" --timeout 1800 --system "$system" \
 		--add "$work/$name.script:/root/script" "$@" -- sh /root/script \
 		</dev/null >"$work/$name" 2>&1 &
