@@ -188,6 +188,14 @@ static void link_plugin(const struct place *place, const char *name)
 	make_link(place, name, path);
 }
 
+/* The guest does not begin before a debugger lets it. */
+static void put_debugger(FILE *file, const struct place *place)
+{
+	put(file, "-gdb");
+	put(file, "unix:%s/gdb,server=on,wait=off", place->dir);
+	put(file, "-S");
+}
+
 /**
  * write_arguments() - the command that starts the emulator
  * @place: where things are
@@ -198,6 +206,7 @@ void write_arguments(const struct place *place, const struct options *options,
 		     const struct layout *layout)
 {
 	FILE *file = create_file(place, "arguments");
+	unsigned int i;
 
 	link_plugin(place, "zvm.so");
 	if (options->profile)
@@ -214,6 +223,10 @@ void write_arguments(const struct place *place, const struct options *options,
 	put_kernel(file, place, options, layout);
 	put_console(file, place, options);
 	put_disks(file, place, &options->disk);
+	if (options->gdb)
+		put_debugger(file, place);
+	for (i = 0; i < options->qemu.n; i++)
+		put(file, "%s", options->qemu.item[i]);
 	close_file(file);
 }
 

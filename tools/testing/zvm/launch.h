@@ -56,9 +56,12 @@ struct list {
  * @add: --add
  * @disk: --disk
  * @cp_fail: --cp-fail
+ * @qemu: --qemu
  * @edat: --edat
  * @icount: --icount
  * @skip_idle: --skip-idle
+ * @gdb: --gdb
+ * @dry_run: --dry-run
  * @command: the command's words, ended by NULL
  */
 struct options {
@@ -76,9 +79,12 @@ struct options {
 	struct list add;
 	struct list disk;
 	struct list cp_fail;
+	struct list qemu;
 	bool edat;
 	bool icount;
 	bool skip_idle;
+	bool gdb;
+	bool dry_run;
 	char **command;
 };
 

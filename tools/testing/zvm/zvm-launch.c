@@ -14,6 +14,8 @@
  *	keep		link to the file of --log
  *	seconds		what --timeout says
  *	room		MiB of the first storage extent, where kernel and ramdisk go
+ *	debug		what to type for --gdb, or nothing
+ *	dry		is there for --dry-run
  *
  * and the second one becomes QEMU. Exit status: zvm-run's, or 3: help is wanted.
  */
@@ -47,6 +49,26 @@ static void __printf(3, 4) write_value(const struct place *place, const char *na
 	close_file(file);
 }
 
+/* The kernel's symbols are in vmlinux, in its own directory or the tree's top. */
+static void write_debug(const struct place *place, const struct options *options)
+{
+	static const char * const dirs[] = { "", "/../../.." };
+	char path[PATH_MAX], vmlinux[PATH_MAX] = "";
+	const char *slash = strrchr(options->kernel, '/');
+	int len = slash ? slash - options->kernel : 1;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(dirs) && !*vmlinux; i++) {
+		snprintf(path, sizeof(path), "%.*s%s/vmlinux", len, slash ? options->kernel : ".",
+			 dirs[i]);
+		if (access(path, R_OK) || !realpath(path, vmlinux))
+			*vmlinux = '\0';
+	}
+	if (options->gdb)
+		write_value(place, "debug", "gdb-multiarch -ex 'target remote %s/gdb' %s\n",
+			    place->dir, vmlinux);
+}
+
 static void prepare(const struct place *place, char **argv)
 {
 	struct options options;
@@ -66,6 +88,9 @@ static void prepare(const struct place *place, char **argv)
 		make_link(place, "profile", options.profile);
 	write_value(place, "seconds", "%s", options.timeout ? options.timeout : "");
 	write_value(place, "room", "%llu", layout.first);
+	write_debug(place, &options);
+	if (options.dry_run)
+		write_value(place, "dry", "%s", "");
 }
 
 int main(int argc, char **argv)

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+#
+# A debugger: the guest waits for it, is stopped where it begins, and goes on.
+
+zvm_run --dry-run --smp 2 -- true </dev/null
+check '--dry-run: QEMU and its arguments' has '^-smp$'
+check '--dry-run: nothing is run' exited 0
+check '--dry-run: nothing is left' [ -z "$(ls "$work/tmp")" ]
+
+# What a debugger says first, and what it is told, by the protocol of gdb.
+cat >"$work/debugger" <<'END'
+use IO::Socket::UNIX;
+my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die "$!\n";
+sub ask {
+	my $sum = 0;
+	$sum += ord for split //, $_[0];
+	printf $s '$%s#%02x', $_[0], $sum % 256;
+	$s->flush;
+}
+ask('?');
+local $/ = '#';
+print scalar <$s>, "\n";
+ask('D');
+print scalar <$s>, "\n";
+END
+TMPDIR=$work/tmp ZVM_BUILD=$rig "$here/zvm-run" --timeout 1800 --gdb -- echo 'the guest' \
+	</dev/null >"$work/out" 2>"$work/err" &
+until socket=$(ls "$work/tmp"/*/gdb 2>/dev/null) || ! kill -0 $!; do sleep 1; done
+check '--gdb: says what to type' says "target remote $socket"
+sleep 2
+check '--gdb: the guest waits' has_not 'the guest'
+perl "$work/debugger" "$socket" >"$work/told" 2>&1
+rc=0
+wait $! || rc=$?
+check '--gdb: a debugger finds it stopped' grep -q '^+*\$T05' "$work/told"
+check '--gdb: and lets it go' has '^the guest$'
+check '--gdb: the run ends as any other' exited 0
