@@ -49,24 +49,60 @@ static void __printf(3, 4) write_value(const struct place *place, const char *na
 	close_file(file);
 }
 
-/* The kernel's symbols are in vmlinux, in its own directory or the tree's top. */
+/* The number behind @key in a file, or in front of it if @before; 0 if there is none. */
+static unsigned long long number_in(const char *dir, const char *name, const char *key,
+				    bool before)
+{
+	unsigned long long value = 0;
+	char path[PATH_MAX], line[512];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	file = fopen(path, "re");
+	while (file && !value && fgets(line, sizeof(line), file)) {
+		line[strcspn(line, "\n")] = '\0';
+		if (before && strlen(line) > strlen(key) &&
+		    !strcmp(line + strlen(line) - strlen(key), key))
+			value = strtoull(line, NULL, 16);
+		else if (!before && !strncmp(line, key, strlen(key)))
+			value = strtoull(line + strlen(key), NULL, 16);
+	}
+	if (file)
+		fclose(file);
+	return value;
+}
+
+/*
+ * The kernel's symbols are in vmlinux, in its own directory or the tree's top. It
+ * moves to CONFIG_KERNEL_IMAGE_BASE when it begins (arch/s390/boot/startup.c).
+ */
 static void write_debug(const struct place *place, const struct options *options)
 {
-	static const char * const dirs[] = { "", "/../../.." };
-	char path[PATH_MAX], vmlinux[PATH_MAX] = "";
+	static const char * const tops[] = { "", "/../../.." };
 	const char *slash = strrchr(options->kernel, '/');
-	int len = slash ? slash - options->kernel : 1;
+	char dir[PATH_MAX], path[PATH_MAX + 8];
+	unsigned long long base;
+	FILE *file;
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(dirs) && !*vmlinux; i++) {
-		snprintf(path, sizeof(path), "%.*s%s/vmlinux", len, slash ? options->kernel : ".",
-			 dirs[i]);
-		if (access(path, R_OK) || !realpath(path, vmlinux))
-			*vmlinux = '\0';
+	file = create_file(place, "debug");
+	fprintf(file, "gdb-multiarch -ex 'set endian big' -ex 'target remote %s/gdb'", place->dir);
+	for (i = 0; i < ARRAY_SIZE(tops); i++) {
+		snprintf(path, sizeof(path), "%.*s%s", slash ? (int)(slash - options->kernel) : 1,
+			 slash ? options->kernel : ".", tops[i]);
+		if (!realpath(path, dir))
+			continue;
+		snprintf(path, sizeof(path), "%s/vmlinux", dir);
+		if (access(path, R_OK))
+			continue;
+		base = number_in(dir, ".config", "CONFIG_KERNEL_IMAGE_BASE=", false);
+		if (number_in(dir, "System.map", " T _text", true) >= base)
+			base = 0;
+		fprintf(file, " -ex 'symbol-file -o 0x%llx %s'", base, path);
+		break;
 	}
-	if (options->gdb)
-		write_value(place, "debug", "gdb-multiarch -ex 'target remote %s/gdb' %s\n",
-			    place->dir, vmlinux);
+	fputc('\n', file);
+	close_file(file);
 }
 
 static void prepare(const struct place *place, char **argv)
@@ -88,7 +124,8 @@ static void prepare(const struct place *place, char **argv)
 		make_link(place, "profile", options.profile);
 	write_value(place, "seconds", "%s", options.timeout ? options.timeout : "");
 	write_value(place, "room", "%llu", layout.first);
-	write_debug(place, &options);
+	if (options.gdb)
+		write_debug(place, &options);
 	if (options.dry_run)
 		write_value(place, "dry", "%s", "");
 }
