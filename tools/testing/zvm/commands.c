@@ -183,16 +183,6 @@ static int defseg(struct command *cmd)
 	return 0;
 }
 
-static bool has_saved_pages(const struct segment *seg)
-{
-	unsigned int i;
-
-	for (i = 0; i < seg->nr_ranges; i++)
-		if (seg_type_saved(seg->range[i].type))
-			return true;
-	return false;
-}
-
 /* The image of a segment that is defined anew just as it was stays the same file. */
 static void inherit_image(struct segment *to, struct segment *from)
 {
@@ -227,7 +217,7 @@ static int saveseg_refused(struct command *cmd, struct segment *seg, const char 
 
 	if (!seg)
 		return message(cmd, 441, "No skeleton is defined for saved segment ", name);
-	if (!has_saved_pages(seg))
+	if (!seg_has_pages(seg, seg_type_saved))
 		return message(cmd, 442, "No page of this segment can be saved: ", name);
 	if (!(loaded && seg_same_ranges(loaded, seg)) &&
 	    !zvm_find_storage(cmd->vm, seg_start(seg), seg_end(seg)))

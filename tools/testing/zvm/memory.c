@@ -257,16 +257,6 @@ static int map_saved(const struct segment *seg, const struct seg_range *range)
 	return map_private(addr + from_file, len - from_file, -1, 0) ? -1 : 0;
 }
 
-static int open_image(struct segment *seg)
-{
-	if (seg->fd >= 0 || !seg->image)
-		return 0;
-	seg->fd = open(seg->image, O_RDWR | O_CLOEXEC);
-	if (seg->fd < 0 && (errno == EACCES || errno == EROFS || errno == ETXTBSY))
-		seg->fd = open(seg->image, O_RDONLY | O_CLOEXEC);
-	return seg->fd < 0 ? -1 : 0;
-}
-
 static int load_segment(struct zvm *vm, struct segment *seg)
 {
 	enum seg_load load = seg->load;
@@ -277,7 +267,7 @@ static int load_segment(struct zvm *vm, struct segment *seg)
 		errno = ENOMEM;
 		return -1;
 	}
-	if (open_image(seg))
+	if (seg_open_image(seg))
 		return -1;
 	seg->load = SEG_PURGED;
 	check_segment(vm, seg);
@@ -341,7 +331,7 @@ static long save_segment(struct zvm *vm, struct segment *seg)
 	struct saving saving = { 0 };
 	unsigned int i;
 
-	if (open_image(seg))
+	if (seg_open_image(seg))
 		return -1;
 	if (seg->fd < 0)
 		seg->fd = memfd_create(seg->name, MFD_CLOEXEC);

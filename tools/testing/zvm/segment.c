@@ -7,6 +7,8 @@
  */
 #define _GNU_SOURCE
 #include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,14 +21,15 @@ static const struct {
 	const char *name;
 	bool saved;
 	bool readonly;
+	bool common;
 } seg_types[SEG_NTYPES] = {
-	[SEG_SW] = { "SW", true,  false },
-	[SEG_EW] = { "EW", true,  false },
-	[SEG_SR] = { "SR", true,  true  },
-	[SEG_ER] = { "ER", true,  true  },
-	[SEG_SN] = { "SN", false, false },
-	[SEG_EN] = { "EN", false, false },
-	[SEG_SC] = { "SC", true,  true  },
+	[SEG_SW] = { "SW", true,  false, true  },
+	[SEG_EW] = { "EW", true,  false, false },
+	[SEG_SR] = { "SR", true,  true,  false },
+	[SEG_ER] = { "ER", true,  true,  false },
+	[SEG_SN] = { "SN", false, false, true  },
+	[SEG_EN] = { "EN", false, false, false },
+	[SEG_SC] = { "SC", true,  true,  false },
 };
 
 #define fail(...) (snprintf(err, errlen, __VA_ARGS__), -1)
@@ -58,7 +61,7 @@ bool seg_type_saved(enum seg_type type)
  */
 bool seg_type_common(enum seg_type type)
 {
-	return type == SEG_SW || type == SEG_SN;
+	return seg_types[type].common;
 }
 
 /**
@@ -449,6 +452,37 @@ struct segment *seg_find_loaded(const struct zvm *vm, const char *name)
 		if (seg->load != SEG_PURGED && !strcmp(seg->name, name))
 			return seg;
 	return NULL;
+}
+
+/**
+ * seg_has_pages() - has a segment pages of some types?
+ * @seg: segment
+ * @is: seg_type_saved() or seg_type_common()
+ */
+bool seg_has_pages(const struct segment *seg, bool (*is)(enum seg_type type))
+{
+	unsigned int i;
+
+	for (i = 0; i < seg->nr_ranges; i++)
+		if (is(seg->range[i].type))
+			return true;
+	return false;
+}
+
+/**
+ * seg_open_image() - have the image of a segment open, if it has one
+ * @seg: segment; its image may be read-only
+ *
+ * Return: 0, or -1 with errno.
+ */
+int seg_open_image(struct segment *seg)
+{
+	if (seg->fd >= 0 || !seg->image)
+		return 0;
+	seg->fd = open(seg->image, O_RDWR | O_CLOEXEC);
+	if (seg->fd < 0 && (errno == EACCES || errno == EROFS || errno == ETXTBSY))
+		seg->fd = open(seg->image, O_RDONLY | O_CLOEXEC);
+	return seg->fd < 0 ? -1 : 0;
 }
 
 /**

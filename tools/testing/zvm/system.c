@@ -13,7 +13,6 @@
  * one that does not hold the lock of its file in guests/ has ended.
  */
 #define _GNU_SOURCE
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -343,16 +342,6 @@ static int count_users(struct zvm *vm, char *err, size_t errlen)
 	return rc;
 }
 
-static bool has_common_pages(const struct segment *seg)
-{
-	unsigned int i;
-
-	for (i = 0; i < seg->nr_ranges; i++)
-		if (seg_type_common(seg->range[i].type))
-			return true;
-	return false;
-}
-
 /*
  * What was purged, or saved anew, while it was in use, and is not in use any more,
  * and what guests have shared that have ended.
@@ -365,7 +354,7 @@ static void drop_unused(struct zvm *vm)
 	for (seg = vm->segments; seg; seg = next) {
 		next = seg->next;
 		file_of(path, vm->system, seg, "shared");
-		if (has_common_pages(seg) && !seg->sharers && seg->shared < 0)
+		if (seg_has_pages(seg, seg_type_common) && !seg->sharers && seg->shared < 0)
 			unlink(path);
 		if (seg->class != 'P' || seg_in_use(seg))
 			continue;
@@ -390,10 +379,10 @@ static int lock(struct zvm_system *sys, char *err, size_t errlen)
 	return 0;
 }
 
-static int enter(struct zvm *vm, char *err, size_t errlen)
+/* What is there now; it is locked. */
+static int learn(struct zvm *vm, char *err, size_t errlen)
 {
-	if (lock(vm->system, err, errlen) || read_directory(vm, err, errlen) ||
-	    count_users(vm, err, errlen))
+	if (read_directory(vm, err, errlen) || count_users(vm, err, errlen))
 		return -1;
 	drop_unused(vm);
 	return 0;
@@ -439,7 +428,7 @@ void system_enter(struct zvm *vm)
 {
 	char err[PATH_MAX + 300];
 
-	if (vm->system && enter(vm, err, sizeof(err)))
+	if (vm->system && (lock(vm->system, err, sizeof(err)) || learn(vm, err, sizeof(err))))
 		zvm_die("%s", err);
 }
 
@@ -518,7 +507,7 @@ int system_open(struct zvm *vm, const char *dir, char *err, size_t errlen)
 	path_in(path, sys, "guests");
 	if (mkdir(path, 0777) && errno != EEXIST)
 		return fail("--system '%s': %s", dir, strerror(errno));
-	if (enter(vm, err, errlen))
+	if (learn(vm, err, errlen))
 		return -1;
 	/* What a guest has left that was killed before it could say whose it is. */
 	collect(vm);
@@ -556,13 +545,6 @@ static int copy_content(int from, int to, off_t at, off_t len)
 	return at < 0 && errno != ENXIO ? -1 : 0;
 }
 
-static int open_image(struct segment *seg)
-{
-	if (seg->fd < 0 && seg->image)
-		seg->fd = open(seg->image, O_RDONLY | O_CLOEXEC);
-	return seg->fd < 0 && seg->image ? -1 : 0;
-}
-
 static off_t offset_of(const struct segment *seg, const struct seg_range *range)
 {
 	return (range->first << ZVM_PAGE_SHIFT) - seg_start(seg);
@@ -582,7 +564,7 @@ static int import_image(struct zvm *vm, struct segment *seg)
 	file_of(path, vm->system, seg, "image");
 	if (!seg->image || !strcmp(seg->image, path))
 		return 0;
-	if (open_image(seg))
+	if (seg_open_image(seg))
 		return -1;
 	fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	if (fd < 0)
@@ -674,13 +656,13 @@ int system_share(struct zvm *vm, struct segment *seg)
 	char path[PATH_MAX];
 	int rc = 0;
 
-	if (!vm->system || seg->load != SEG_SHARED || !has_common_pages(seg))
+	if (!vm->system || seg->load != SEG_SHARED || !seg_has_pages(seg, seg_type_common))
 		return 0;
 	file_of(path, vm->system, seg, "shared");
 	seg->shared = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
 	if (seg->shared < 0 || seg->sharers)
 		return seg->shared < 0 ? -1 : 0;
-	if (ftruncate(seg->shared, seg_end(seg) - seg_start(seg) + 1) || open_image(seg) ||
+	if (ftruncate(seg->shared, seg_end(seg) - seg_start(seg) + 1) || seg_open_image(seg) ||
 	    copy_ranges(seg, seg->shared))
 		rc = -1;
 	return rc;
@@ -729,7 +711,7 @@ int system_new_image(struct zvm *vm, struct segment *seg, struct segment *loaded
 	seg->image = strdup(path);
 	if (!loaded || !seg_same_ranges(loaded, seg))
 		return 0;
-	if (open_image(loaded))
+	if (seg_open_image(loaded))
 		return -1;
 	for (i = 0; i < seg->nr_ranges && !rc; i++) {
 		const struct seg_range *range = &seg->range[i];

@@ -191,6 +191,8 @@ void seg_take_image(struct segment *to, struct segment *from);
 void seg_activate(struct zvm *vm, struct segment *skeleton, struct segment *active);
 struct segment *seg_find(const struct zvm *vm, const char *name, char class);
 struct segment *seg_find_loaded(const struct zvm *vm, const char *name);
+bool seg_has_pages(const struct segment *seg, bool (*is)(enum seg_type type));
+int seg_open_image(struct segment *seg);
 bool seg_same_ranges(const struct segment *a, const struct segment *b);
 bool seg_in_use(const struct segment *seg);
 uint64_t seg_start(const struct segment *seg);

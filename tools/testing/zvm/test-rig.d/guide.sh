@@ -49,7 +49,7 @@ sync_is() {
 	[ "$(dd if="/dev/$node" bs=4096 count=1 2>/dev/null | head -n 1)" = "$1" ]
 }
 END
-cat >"$work/reader.script" <<'END'
+guest reader --system "$system" --add "$work/linux:/linux" --add "$work/mount:/mount" <<'END'
 mkdir -p /usr/local
 . /mount
 echo SYNC >/sys/devices/dcssblk/add
@@ -66,11 +66,7 @@ show then
 hide
 vmcp q nss name xiproot map
 END
-TMPDIR=$work/tmp ZVM_BUILD=$rig "$here/zvm-run" --timeout 1800 --system "$system" \
-	--add "$work/linux:/linux" --add "$work/mount:/mount" \
-	--add "$work/reader.script:/root/script" -- sh /root/script \
-	</dev/null >"$work/reader" 2>&1 &
-until grep -q first "$work/reader" || ! kill -0 $!; do sleep 1; done
+wait_for reader first
 boot --system "$system" <<'END'
 set -e
 cd /sys/devices/dcssblk

@@ -6,26 +6,6 @@
 
 system=$work/system
 
-# guest NAME OPTION...: one that runs the script on stdin, beside this shell
-guest() {
-	name=$1
-	shift
-	cat >"$work/$name.script"
-	: >"$work/$name"
-	TMPDIR=$work/tmp ZVM_BUILD=$rig "$here/zvm-run" --timeout 1800 --system "$system" \
-		--add "$work/$name.script:/root/script" "$@" -- sh /root/script \
-		</dev/null >"$work/$name" 2>&1 &
-}
-
-# wait_for NAME TEXT: until that guest, the last one, has said so, or has ended
-wait_for() {
-	until grep -q -e "$2" "$work/$1" || ! kill -0 $!; do
-		sleep 1
-	done
-}
-
-said() { grep -q -e "$2" "$work/$1"; }
-
 # What a guest calls: pages of the device, as others see them now.
 cat >"$work/pages" <<'END'
 put() { echo "$2" | dd of=/dev/dcssblk0 bs=4096 seek="$1" conv=fsync,notrunc 2>/dev/null; }
@@ -71,7 +51,7 @@ zvm_run --system "$system" --dcss OWN,EW,60000-600FF -- true </dev/null
 check 'system: a segment that is there cannot be brought along' \
 	says 'segment OWN is in the system already'
 
-guest a --add "$work/pages:/pages" <<'END'
+guest a --system "$system" --add "$work/pages:/pages" <<'END'
 . /pages
 cd /sys/devices/dcssblk
 echo OWN >add && put 5 'of a alone' && get 5 && echo OWN >remove
@@ -82,7 +62,7 @@ await 7 'end of b'
 vmcp q nss map
 END
 wait_for a loaded
-guest b --storage 600M --add "$work/pages:/pages" <<'END'
+guest b --system "$system" --storage 600M --add "$work/pages:/pages" <<'END'
 . /pages
 cd /sys/devices/dcssblk
 echo OWN >add && echo "own: $(get 5)" && echo OWN >remove
@@ -100,7 +80,7 @@ check 'system: exclusive pages are not' said b '^own: *$'
 check 'system: the segment that was defined is seen by all' said a 'NEW .* SW .* S  00000'
 check 'system: nobody has waited in vain' eval '! said a "did not come" && ! said b "did not come"'
 
-guest c --add "$work/pages:/pages" <<'END'
+guest c --system "$system" --add "$work/pages:/pages" <<'END'
 echo SHARED >/sys/devices/dcssblk/add && echo loaded
 . /pages
 put 3 'of who is killed'
