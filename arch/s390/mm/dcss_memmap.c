@@ -12,9 +12,10 @@
  * One page in 64 of the range would be taken from the guest's storage for the
  * struct pages, and execute in place is there to save storage. Until a page is
  * handed out, its struct page is like all others. So all of them are mapped to
- * one page of struct pages, the template, read-only. A stretch of 64 pages gets
- * a page of struct pages of its own before one of its pages is handed out, and
- * loses it when the range is not used any more. See
+ * one page of struct pages, the template, read-only, and most of them by one page
+ * table. A stretch of 64 pages gets a page of struct pages of its own before one
+ * of its pages is handed out, and loses it when the range is not used any more.
+ * See
  * Documentation/arch/s390/dcss-memmap.rst.
  *
  * This file deals in address ranges. Segments, their names and what is built
@@ -30,8 +31,10 @@
 #include <linux/gfp.h>
 #include <linux/ioport.h>
 #include <linux/mm.h>
+#include <linux/mmap_lock.h>
 #include <linux/mmzone.h>
 #include <linux/page_ref.h>
+#include <linux/pgtable.h>
 #include <linux/sched.h>
 #include <linux/string.h>
 #include <linux/vmstat.h>
@@ -39,6 +42,9 @@
 
 /* As many struct pages are in a page of them, if there is a template. */
 #define STRETCH_PAGES	64
+
+/* As many stretches have their struct pages mapped by one page table. */
+#define TABLE_STRETCHES	PTRS_PER_PTE
 
 /* How many pages are allocated at a time, for stretches that follow each other. */
 #define POPULATE_BATCH	4UL
@@ -62,7 +68,7 @@ static void dcss_memmap_free_template(struct dcss_memmap *memmap)
 	bitmap_free(memmap->fixed);
 	memmap->own = NULL;
 	memmap->fixed = NULL;
-	free_page((unsigned long)memmap->pgmap.memmap_template);
+	vmemmap_free_template(memmap->pgmap.memmap_template);
 	memmap->pgmap.memmap_template = NULL;
 }
 
@@ -75,7 +81,7 @@ static int dcss_memmap_alloc_template(struct dcss_memmap *memmap)
 	if (STRETCH_PAGES * sizeof(struct page) != PAGE_SIZE ||
 	    !MACHINE_HAS_IDTE)
 		return 0;
-	memmap->pgmap.memmap_template = (void *)get_zeroed_page(GFP_KERNEL);
+	memmap->pgmap.memmap_template = vmemmap_alloc_template();
 	memmap->own = bitmap_zalloc(nr, GFP_KERNEL);
 	memmap->fixed = bitmap_zalloc(nr, GFP_KERNEL);
 	if (memmap->pgmap.memmap_template && memmap->own && memmap->fixed)
@@ -186,6 +192,27 @@ int dcss_memmap_add(struct dcss_memmap *memmap, struct device *dev,
 }
 EXPORT_SYMBOL_GPL(dcss_memmap_add);
 
+/* See to it that struct pages of a stretch can be replaced without those of others. */
+static int dcss_memmap_need_table(struct dcss_memmap *memmap, unsigned long i)
+{
+	unsigned long pfn = dcss_memmap_pfn(memmap, i);
+	pte_t *table;
+
+	if (vmemmap_has_own_table(pfn))
+		return 0;
+	table = vmemmap_alloc_table(memmap->pgmap.memmap_template);
+	if (!table)
+		return -ENOMEM;
+	spin_lock(&memmap->lock);
+	if (!vmemmap_has_own_table(pfn)) {
+		vmemmap_set_own_table(pfn, table);
+		table = NULL;
+	}
+	spin_unlock(&memmap->lock);
+	vmemmap_free_table(table);
+	return 0;
+}
+
 /* Give a stretch @page for its struct pages. Does not, if it has one by now. */
 static bool dcss_memmap_set_own(struct dcss_memmap *memmap, unsigned long i,
 				struct page *page)
@@ -214,7 +241,8 @@ static bool dcss_memmap_set_own(struct dcss_memmap *memmap, unsigned long i,
  * @nr_pages: number of pages, all inside the range
  *
  * Takes a page of the guest's storage for each 64 pages, aligned, of which none
- * has been handed out since dcss_memmap_trim().
+ * has been handed out since dcss_memmap_trim(), and one for a page table for each
+ * 16384.
  *
  * Context: Process context, may sleep. An allocation is GFP_KERNEL; a caller who
  * must not wait for file systems says so by memalloc_nofs_save().
@@ -228,6 +256,7 @@ int dcss_memmap_populate(struct dcss_memmap *memmap, phys_addr_t start,
 	struct page *pages[POPULATE_BATCH] = {};
 	unsigned long i, last, nr = 0;
 	void *page;
+	int rc = 0;
 
 	if (!memmap->own || !nr_pages)
 		return 0;
@@ -237,6 +266,9 @@ int dcss_memmap_populate(struct dcss_memmap *memmap, phys_addr_t start,
 	for (i = first / STRETCH_PAGES; i <= last; i++) {
 		if (test_bit_acquire(i, memmap->own))
 			continue;
+		rc = dcss_memmap_need_table(memmap, i);
+		if (rc)
+			break;
 		if (!nr) {
 			nr = min(last - i + 1, POPULATE_BATCH);
 			nr = alloc_pages_bulk_array(GFP_KERNEL, nr, pages);
@@ -250,7 +282,7 @@ int dcss_memmap_populate(struct dcss_memmap *memmap, phys_addr_t start,
 	}
 	while (nr)
 		__free_page(pages[--nr]);
-	return 0;
+	return rc;
 }
 EXPORT_SYMBOL_GPL(dcss_memmap_populate);
 
@@ -297,6 +329,44 @@ static void dcss_memmap_drop_own(struct dcss_memmap *memmap, unsigned long i)
 	memmap_pages_add(-1);
 }
 
+/* The first stretch from which on a page table is for this range alone. */
+static unsigned long dcss_memmap_first_table(const struct dcss_memmap *memmap)
+{
+	unsigned long addr;
+
+	addr = (unsigned long)pfn_to_page(dcss_memmap_pfn(memmap, 0));
+	return (ALIGN(addr, PMD_SIZE) - addr) / PAGE_SIZE;
+}
+
+static void dcss_memmap_drop_table(struct dcss_memmap *memmap, unsigned long i)
+{
+	pte_t *table;
+
+	/* Who walks the kernel's page tables, to print them, holds this. */
+	mmap_write_lock(&init_mm);
+	spin_lock(&memmap->lock);
+	table = vmemmap_drop_own_table(dcss_memmap_pfn(memmap, i),
+				       memmap->pgmap.memmap_template);
+	spin_unlock(&memmap->lock);
+	vmemmap_free_table(table);
+	mmap_write_unlock(&init_mm);
+}
+
+static void dcss_memmap_trim_tables(struct dcss_memmap *memmap)
+{
+	unsigned long nr = dcss_memmap_stretches(memmap);
+	unsigned long i, end;
+
+	for (i = dcss_memmap_first_table(memmap); i < nr; i = end) {
+		end = i + TABLE_STRETCHES;
+		if (end > nr || find_next_bit(memmap->own, end, i) < end)
+			continue;
+		if (vmemmap_has_own_table(dcss_memmap_pfn(memmap, i)))
+			dcss_memmap_drop_table(memmap, i);
+		cond_resched();
+	}
+}
+
 /**
  * dcss_memmap_trim - take back the struct pages of what is idle
  * @memmap: range, as dcss_memmap_add() left it
@@ -323,6 +393,8 @@ bool dcss_memmap_trim(struct dcss_memmap *memmap)
 			dcss_memmap_drop_own(memmap, i);
 		cond_resched();
 	}
+	if (memmap->own)
+		dcss_memmap_trim_tables(memmap);
 	return busy;
 }
 EXPORT_SYMBOL_GPL(dcss_memmap_trim);

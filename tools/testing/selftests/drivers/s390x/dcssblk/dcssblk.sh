@@ -26,7 +26,7 @@
 #	-m SINGLE,FIRST:SECOND,READONLY
 #				the module parameter, see params.sh
 #	-u FSTYPE:LIST		another driver uses a segment, see users.sh
-#	-f FSTYPE:LIST		memory fails, see fail.c
+#	-f FSTYPE:LIST[=CASE]	memory fails, see fail.c
 #	-F FSTYPE:LIST		CP fails, see cpfail.c: on tools/testing/zvm only
 #	-d FSTYPE:SEGMENT[:SEGMENT]
 #				dm-linear over them has a file system, see end.c

@@ -17,9 +17,9 @@
 # what is done with segments; DIRECTORY/disk.img is for a virtio disk, /dev/vda.
 # For a machine with persistent memory instead, DIRECTORY/memory names the images of
 # /dev/pmem0 and so on, and DIRECTORY/pmem has the arguments.
-# All segments are above 1 GiB. ODD begins and ends inside a megabyte, BAD shares
-# one with BADOVER, ONE lies in two memory sections, and EROFS begins so that its
-# file "data" is on megabytes.
+# All segments are above 1 GiB. EXT4 has a quarter of a memory section for itself.
+# ODD begins and ends inside a megabyte, BAD shares one with BADOVER, ONE lies in two
+# memory sections, and EROFS begins so that its file "data" is on megabytes.
 #
 # On a real z/VM: DEFSEG each segment, SAVESEG it once, add it in Linux (echo 0
 # to "shared" for SR), copy the image to its block device, and echo 1 to "save".
@@ -193,7 +193,8 @@ END
 cat >"$out/admin" <<END
 -o OTHER:ext4 -b BAD,BADPAIR,BADAPART,BADOVER,BADRAM=1000-11FF -c LEW2:LEN2
 -a ext2:LSW=SW,LEW=EW,LSR=SR,LER=ER,LSC=SC,LSN=SN,LEN=EN,LEW2:LEN2=EWEN,LMIX=EWEN
--m LSW,LEW2:LEN2,LSR -u ext2:CHAIN0:CHAIN1:CHAIN2 -f ext2:ONE -F ext2:CHAIN0:CHAIN1:CHAIN2
+-m LSW,LEW2:LEN2,LSR -u ext2:CHAIN0:CHAIN1:CHAIN2 -f ext2:ONE -f ext4:EXT4=map
+-F ext2:CHAIN0:CHAIN1:CHAIN2
 END
 for name in ext4 ext2 xfs erofs dm0 dm1; do
 	echo "$out/$name.img"

@@ -170,9 +170,17 @@ a_page_for_64()	# a_page_for_64 BEFORE
 {
 	want=$(while read -r pfn; do echo $((0x$pfn / 64)); done <"$tmp/pages" |
 		sort -u | wc -l)
-	is=$(($(memmap_pages) - $1))
+	is=$(($(vmstat nr_memmap_pages) - $1))
 	say "$is pages of struct pages, for $want stretches"
 	[ "$is" = "$want" ]
+}
+
+# One for 64 MiB of the device, give or take what programs have at the moment.
+tables_about()	# tables_about WANT BEFORE
+{
+	is=$(($(vmstat nr_page_table_pages) - $2))
+	say "$is page tables"
+	[ $is -gt $(($1 - 64)) ] && [ $is -lt $(($1 + 64)) ]
 }
 
 is_number()	# is_number WANT IS
@@ -188,14 +196,20 @@ scattered()	# scattered TITLE LIST HEAD SAMPLES
 	list=$2 head=$3 fstype=ext4 options=
 	snapshot "$tmp/before"
 	step 'add' add_device "$list" && {
-		was=$(memmap_pages)
+		was=$(vmstat nr_memmap_pages)
+		tables=$(vmstat nr_page_table_pages)
 		step 'dax is on' dax_is on
 		step 'block I/O' block_io && step 'mount -o dax' mount_dax && {
-			step "$4 pages from end to end" reach -n "$4" &&
+			step "$4 pages from end to end" reach -n "$4" && {
 				step 'a page of struct pages for 64 of them' \
 					a_page_for_64 "$was"
+				step 'a page table for 64 MiB' \
+					tables_about $((${head%M} / 64)) "$tables"
+			}
 			step 'umount' umount "$tmp/mnt"
-			step 'none of them is left' is_number "$was" "$(memmap_pages)"
+			step 'none of them is left' \
+				is_number "$was" "$(vmstat nr_memmap_pages)"
+			step 'no page table is left' tables_about 0 "$tables"
 			step 'their content is in the segment' verify
 		}
 		step 'mount -o dax again' mount_dax && {

@@ -21,9 +21,9 @@ as_before()
 	diff "$tmp/before" "$tmp/after"
 }
 
-memmap_pages()
+vmstat()	# vmstat NAME
 {
-	awk '$1 == "nr_memmap_pages" { print $2 }' /proc/vmstat
+	awk -v name="$1" '$1 == name { print $2 }' /proc/vmstat
 }
 
 # From the first to the last byte of the segments of a list, in hexadecimal.

@@ -64,15 +64,20 @@ administrator()
 	check_log "shared and save"
 }
 
-no_memory()	# no_memory FSTYPE:LIST
+no_memory()	# no_memory FSTYPE:LIST[=CASE]
 {
+	list=${1#*:}
+	only_case=${list#"${list%%=*}"}
+	list=${list%%=*}
 	mark
 	mkdir -p "$tmp/mnt"
-	run "${1#*:}: memory fails" fail "${1#*:}" "${1%%:*}" "$tmp/mnt"
+	run "$list: memory fails" fail ${only_case:+--only "${only_case#=}"} "$list" \
+		"${1%%:*}" "$tmp/mnt"
 	ko=$(find "/lib/modules/$(uname -r)" -name dcssblk.ko 2>/dev/null)
-	[ -z "$ko" ] || run "${1#*:}: memory fails as the module is loaded" \
-		fail --module "$ko" "${1#*:}" "${1%%:*}" "$tmp/mnt"
-	check_log "${1#*:}: memory fails"
+	[ -z "$ko" ] || [ -n "$only_case" ] ||
+		run "$list: memory fails as the module is loaded" \
+			fail --module "$ko" "$list" "${1%%:*}" "$tmp/mnt"
+	check_log "$list: memory fails"
 }
 
 device_mapper()	# device_mapper FSTYPE:SEGMENT[:SEGMENT]
