@@ -14,8 +14,7 @@
  * handed out, its struct page is like all others. So all of them are mapped to
  * one page of struct pages, the template, read-only, and most of them by one page
  * table. A stretch of 64 pages gets a page of struct pages of its own before one
- * of its pages is handed out, and loses it when the range is not used any more.
- * See
+ * of its pages is handed out, and loses it when the range is not used any more. See
  * Documentation/arch/s390/dcss-memmap.rst.
  *
  * This file deals in address ranges. Segments, their names and what is built
@@ -241,8 +240,8 @@ static bool dcss_memmap_set_own(struct dcss_memmap *memmap, unsigned long i,
  * @nr_pages: number of pages, all inside the range
  *
  * Takes a page of the guest's storage for each 64 pages, aligned, of which none
- * has been handed out since dcss_memmap_trim(), and one for a page table for each
- * 16384.
+ * has been handed out since dcss_memmap_trim(), and one for their page table for
+ * each 16384 of which that holds.
  *
  * Context: Process context, may sleep. An allocation is GFP_KERNEL; a caller who
  * must not wait for file systems says so by memalloc_nofs_save().
@@ -342,14 +341,11 @@ static void dcss_memmap_drop_table(struct dcss_memmap *memmap, unsigned long i)
 {
 	pte_t *table;
 
-	/* Who walks the kernel's page tables, to print them, holds this. */
-	mmap_write_lock(&init_mm);
 	spin_lock(&memmap->lock);
 	table = vmemmap_drop_own_table(dcss_memmap_pfn(memmap, i),
 				       memmap->pgmap.memmap_template);
 	spin_unlock(&memmap->lock);
 	vmemmap_free_table(table);
-	mmap_write_unlock(&init_mm);
 }
 
 static void dcss_memmap_trim_tables(struct dcss_memmap *memmap)
@@ -357,6 +353,8 @@ static void dcss_memmap_trim_tables(struct dcss_memmap *memmap)
 	unsigned long nr = dcss_memmap_stretches(memmap);
 	unsigned long i, end;
 
+	/* Who walks the kernel's page tables, to print them, holds this. */
+	mmap_write_lock(&init_mm);
 	for (i = dcss_memmap_first_table(memmap); i < nr; i = end) {
 		end = i + TABLE_STRETCHES;
 		if (end > nr || find_next_bit(memmap->own, end, i) < end)
@@ -365,6 +363,7 @@ static void dcss_memmap_trim_tables(struct dcss_memmap *memmap)
 			dcss_memmap_drop_table(memmap, i);
 		cond_resched();
 	}
+	mmap_write_unlock(&init_mm);
 }
 
 /**

@@ -17,7 +17,8 @@ struct device;
  * struct dcss_memmap - the struct pages of one range of DCSS storage
  * @pgmap: the range as memory hotplug knows it, whole megabytes
  * @dev: device that the range belongs to
- * @lock: who gives a stretch of the range struct pages of its own, or takes them
+ * @lock: who gives a stretch of the range struct pages of its own, or takes them,
+ *	and a page table for them
  * @own: a bit for each stretch that has struct pages of its own
  * @fixed: those which have them all the time
  *
@@ -26,7 +27,7 @@ struct device;
 struct dcss_memmap {
 	struct dev_pagemap pgmap;
 	struct device *dev;
-	spinlock_t lock;	/* who changes own */
+	spinlock_t lock;	/* who changes own, and page tables */
 	unsigned long *own;
 	unsigned long *fixed;
 };

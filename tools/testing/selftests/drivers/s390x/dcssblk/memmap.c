@@ -55,6 +55,24 @@ static int all_back(void)
 	return taken_is(0);
 }
 
+/* CPUs have their own counts, and are asked for them. */
+static long page_tables(void)
+{
+	return put_string("/proc/sys/vm/stat_refresh", "1") ? -1 :
+		vmstat("nr_page_table_pages");
+}
+
+/* Those of a process that has just ended go a moment later. */
+static int tables_back(long before)
+{
+	int ms;
+
+	for (ms = 0; ms < END_MS && page_tables() > before; ms += 10)
+		usleep(10000);
+	return page_tables() <= before ? KSFT_PASS :
+	       wrong("%ld page tables more than before", page_tables() - before);
+}
+
 static int attach(void)
 {
 	return mount_settled(device, mountpoint, fstype,
@@ -240,7 +258,7 @@ static void take_each(char *map, int nr, int *arrived)
 	}
 }
 
-static int together(struct area *a)
+static int take_together(void)
 {
 	int *arrived = mmap(NULL, pagesize, PROT_READ | PROT_WRITE,
 			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -249,7 +267,6 @@ static int together(struct area *a)
 	size_t off;
 	char *map;
 
-	(void)a;
 	for (n = 0; n < ROUNDS && !rc; n++) {
 		if (attach())
 			return KSFT_FAIL;
@@ -275,6 +292,20 @@ static int together(struct area *a)
 	}
 	munmap(arrived, pagesize);
 	return rc;
+}
+
+/* In a process of its own, which takes its page tables with it. */
+static int together(struct area *a)
+{
+	long tables = page_tables();
+	pid_t pid = fork_child();
+	int rc;
+
+	(void)a;
+	if (!pid)
+		_exit(take_together());
+	rc = child_result(pid);
+	return rc ? rc : tables_back(tables);
 }
 
 /* A process that is killed while it takes pages. */

@@ -180,7 +180,7 @@ tables_about()	# tables_about WANT BEFORE
 {
 	is=$(($(vmstat nr_page_table_pages) - $2))
 	say "$is page tables"
-	[ $is -gt $(($1 - 64)) ] && [ $is -lt $(($1 + 64)) ]
+	[ $is -gt $(($1 - 16)) ] && [ $is -lt $(($1 + 16)) ]
 }
 
 is_number()	# is_number WANT IS

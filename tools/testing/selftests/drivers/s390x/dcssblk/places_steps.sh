@@ -23,6 +23,7 @@ as_before()
 
 vmstat()	# vmstat NAME
 {
+	echo 1 >/proc/sys/vm/stat_refresh
 	awk -v name="$1" '$1 == name { print $2 }' /proc/vmstat
 }
 

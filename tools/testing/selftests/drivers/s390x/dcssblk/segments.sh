@@ -69,6 +69,11 @@ no_memory()	# no_memory FSTYPE:LIST[=CASE]
 	list=${1#*:}
 	only_case=${list#"${list%%=*}"}
 	list=${list%%=*}
+	# The last one of these options holds.
+	case $only in
+	*"${only_case#=}"*|'') ;;
+	*)	return ;;
+	esac
 	mark
 	mkdir -p "$tmp/mnt"
 	run "$list: memory fails" fail ${only_case:+--only "${only_case#=}"} "$list" \
