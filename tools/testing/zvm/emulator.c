@@ -111,7 +111,9 @@ static void put_kernel(FILE *file, const struct place *place, const struct optio
 	put(file, "-initrd");
 	put(file, "%s/initrd", place->dir);
 	put(file, "-append");
-	fprintf(file, "console=hvc0 loglevel=7 hvc_iucv=0 mem=%lluM", layout->storage);
+	/* z/VM's own console is another machine: a kernel that expects it waits for ever. */
+	fprintf(file, "console=hvc0 conmode=sclp loglevel=7 hvc_iucv=0 mem=%lluM",
+		layout->storage);
 	for (i = 0; i < options->append.n; i++)
 		fprintf(file, " %s", options->append.item[i]);
 	fputc('\0', file);

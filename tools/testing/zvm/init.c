@@ -6,7 +6,8 @@
  *
  * zvm-run leaves in /zvm: "argv", the command's words, each ended by NUL, and
  * "mode", lines of "tty ROWS COLUMNS TERM", "merge" (stderr goes where stdout
- * goes) or "profile" (the kernel's symbols are wanted).
+ * goes) or "profile" (the kernel's symbols are wanted), and "modules", the names of
+ * those that are needed for virtio.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -129,26 +130,41 @@ static void read_mode(void)
 			  mode.term) == 3;
 }
 
-/* The module under test, unless the kernel's command line says zvm.nomod. */
-static void load_module(void)
+static void modprobe(const char *name)
 {
-	char cmdline[8192];
-	pid_t pid;
+	pid_t pid = fork();
 	int status;
 
-	read_file("/proc/cmdline", cmdline, sizeof(cmdline));
-	if (strstr(cmdline, "zvm.nomod") || access("/lib/modules", F_OK))
-		return;
-	pid = fork();
 	if (!pid) {
 		int fd = open("/dev/kmsg", O_WRONLY);
 
 		dup2(fd, 1);
 		dup2(fd, 2);
-		execl("/bin/busybox", "modprobe", "dcssblk", NULL);
+		execl("/bin/busybox", "modprobe", name, NULL);
 		_exit(127);
 	}
 	waitpid(pid, &status, 0);
+}
+
+/* What the ports and disks need, where the kernel does not have it built in. */
+static void load_drivers(void)
+{
+	char buf[1024], *name, *next = buf;
+
+	read_file("/zvm/modules", buf, sizeof(buf));
+	while ((name = strsep(&next, "\n")))
+		if (*name)
+			modprobe(name);
+}
+
+/* The module under test, unless the kernel's command line says zvm.nomod. */
+static void load_module(void)
+{
+	char cmdline[8192];
+
+	read_file("/proc/cmdline", cmdline, sizeof(cmdline));
+	if (!strstr(cmdline, "zvm.nomod") && !access("/lib/modules", F_OK))
+		modprobe("dcssblk");
 }
 
 static int find_port(const char *name, int flags)
@@ -404,6 +420,7 @@ int main(void)
 	open_standard_files();
 	read_mode();
 	read_argv(argv);
+	load_drivers();
 	report_boot();
 	if (!is_complete())
 		power_off();

@@ -44,6 +44,7 @@ struct list {
  * struct options - what zvm-run was asked for; NULL where it was not
  * @kernel: --kernel
  * @modules: --modules
+ * @module: --module
  * @storage: --storage
  * @system: --system
  * @smp: --smp
@@ -74,6 +75,7 @@ struct options {
 	char *log;
 	char *profile;
 	char *timeout;
+	struct list module;
 	struct list append;
 	struct list dcss;
 	struct list add;

@@ -26,6 +26,7 @@ static const struct {
 } table[] = {
 	{ "--kernel", VALUE, offsetof(struct options, kernel) },
 	{ "--modules", VALUE, offsetof(struct options, modules) },
+	{ "--module", LIST, offsetof(struct options, module) },
 	{ "--dcss", LIST, offsetof(struct options, dcss) },
 	{ "--storage", VALUE, offsetof(struct options, storage) },
 	{ "--system", VALUE, offsetof(struct options, system) },
@@ -194,6 +195,8 @@ void check_options(const struct options *options)
 	check_append(&options->append);
 	check_file("--kernel", options->kernel ? options->kernel : "");
 	check_modules(options->modules);
+	if (options->module.n && !options->modules)
+		give_up(STATUS_USAGE, "--module needs --modules");
 	check_writable("--transcript", options->transcript);
 	check_writable("--log", options->log);
 	check_writable("--profile", options->profile);

@@ -11,6 +11,7 @@
  *	arguments	QEMU's arguments, each ended by NUL
  *	guest		files for the initial ramdisk
  *	modules		link to the directory of --modules
+ *	names		of --module, one in a line
  *	keep		link to the file of --log
  *	seconds		what --timeout says
  *	room		MiB of the first storage extent, where kernel and ramdisk go
@@ -105,6 +106,16 @@ static void write_debug(const struct place *place, const struct options *options
 	close_file(file);
 }
 
+static void write_names(const struct place *place, const struct list *modules)
+{
+	FILE *file = create_file(place, "names");
+	unsigned int i;
+
+	for (i = 0; i < modules->n; i++)
+		fprintf(file, "%s\n", modules->item[i]);
+	close_file(file);
+}
+
 static void prepare(const struct place *place, char **argv)
 {
 	struct options options;
@@ -118,6 +129,7 @@ static void prepare(const struct place *place, char **argv)
 	stage_files(place, &options);
 	if (options.modules)
 		make_link(place, "modules", options.modules);
+	write_names(place, &options.module);
 	if (options.log)
 		make_link(place, "keep", options.log);
 	if (options.profile)
