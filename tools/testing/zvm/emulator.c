@@ -87,8 +87,9 @@ static void put_machine(FILE *file, const struct place *place, const struct opti
 	put(file, "-display");
 	put(file, "none");
 	put(file, "-no-reboot");
+	/* Who dumps ends it. */
 	put(file, "-action");
-	put(file, "panic=exit-failure");
+	put(file, options->dump ? "panic=pause" : "panic=exit-failure");
 	put(file, "-plugin");
 	put(file, "%s/zvm.so,conf=%s/conf", place->dir, place->dir);
 	if (options->profile) {
@@ -190,6 +191,12 @@ static void link_plugin(const struct place *place, const char *name)
 	make_link(place, name, path);
 }
 
+static void put_monitor(FILE *file, const struct place *place)
+{
+	put(file, "-qmp");
+	put(file, "unix:%s/monitor,server=on,wait=off", place->dir);
+}
+
 /* The guest does not begin before a debugger lets it. */
 static void put_debugger(FILE *file, const struct place *place)
 {
@@ -225,6 +232,8 @@ void write_arguments(const struct place *place, const struct options *options,
 	put_kernel(file, place, options, layout);
 	put_console(file, place, options);
 	put_disks(file, place, &options->disk);
+	if (options->dump)
+		put_monitor(file, place);
 	if (options->gdb)
 		put_debugger(file, place);
 	for (i = 0; i < options->qemu.n; i++)

@@ -49,6 +49,7 @@ struct list {
  * @system: --system
  * @smp: --smp
  * @transcript: --transcript
+ * @dump: --dump
  * @log: --log
  * @profile: --profile
  * @timeout: --timeout
@@ -72,6 +73,7 @@ struct options {
 	char *system;
 	char *smp;
 	char *transcript;
+	char *dump;
 	char *log;
 	char *profile;
 	char *timeout;
@@ -141,5 +143,8 @@ void check_build(const struct place *place, const struct options *options);
 void write_arguments(const struct place *place, const struct options *options,
 		     const struct layout *layout);
 void __noreturn start_emulator(const char *dir);
+
+/* monitor.c */
+void serve_dumps(const char *dir);
 
 #endif /* LAUNCH_H */

@@ -42,6 +42,7 @@ static const struct {
 	{ "--gdb", FLAG, offsetof(struct options, gdb) },
 	{ "--dry-run", FLAG, offsetof(struct options, dry_run) },
 	{ "--transcript", MAYBE, offsetof(struct options, transcript) },
+	{ "--dump", MAYBE, offsetof(struct options, dump) },
 	{ "--log", MAYBE, offsetof(struct options, log) },
 	{ "--profile", MAYBE, offsetof(struct options, profile) },
 	{ "--timeout", MAYBE, offsetof(struct options, timeout) },
@@ -199,5 +200,6 @@ void check_options(const struct options *options)
 		give_up(STATUS_USAGE, "--module needs --modules");
 	check_writable("--transcript", options->transcript);
 	check_writable("--log", options->log);
+	check_writable("--dump", options->dump);
 	check_writable("--profile", options->profile);
 }

@@ -4,6 +4,7 @@
  *
  * Usage: zvm-launch prepare DIR BUILD SOURCE [OPTION...] [--] COMMAND [ARG...]
  *        zvm-launch start DIR
+ *        zvm-launch dump DIR
  *
  * The first one checks zvm-run's arguments and leaves in DIR
  *
@@ -13,12 +14,13 @@
  *	modules		link to the directory of --modules
  *	names		of --module, one in a line
  *	keep		link to the file of --log
+ *	dump		link to the file of --dump
  *	seconds		what --timeout says
  *	room		MiB of the first storage extent, where kernel and ramdisk go
  *	debug		what to type for --gdb, or nothing
  *	dry		is there for --dry-run
  *
- * and the second one becomes QEMU. Exit status: zvm-run's, or 3: help is wanted.
+ * the second one becomes QEMU, the third one waits for a reason to dump. Exit status: zvm-run's, or 3: help is wanted.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -132,6 +134,8 @@ static void prepare(const struct place *place, char **argv)
 	write_names(place, &options.module);
 	if (options.log)
 		make_link(place, "keep", options.log);
+	if (options.dump)
+		make_link(place, "dump", options.dump);
 	if (options.profile)
 		make_link(place, "profile", options.profile);
 	write_value(place, "seconds", "%s", options.timeout ? options.timeout : "");
@@ -148,6 +152,10 @@ int main(int argc, char **argv)
 
 	if (argc == 3 && !strcmp(argv[1], "start"))
 		start_emulator(argv[2]);
+	if (argc == 3 && !strcmp(argv[1], "dump")) {
+		serve_dumps(argv[2]);
+		return 0;
+	}
 	if (argc < 5 || strcmp(argv[1], "prepare"))
 		give_up(STATUS_USAGE, "zvm-launch is not for use by hand");
 	place.dir = argv[2];

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Dumps of guest memory, by QEMU's monitor: when the guest's kernel panics, which
+ * ends the run, and each time that SIGUSR1 arrives.
+ *
+ * Source: QEMU's "QMP Reference Manual"; a message is a line.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "launch.h"
+
+/* QEMU may not have got to its socket yet, or not get there at all. */
+#define CONNECT_MS	30000
+
+/*
+ * @fd: the socket
+ * @panicked: the guest has said so, at some time
+ * @line: the last message
+ */
+struct monitor {
+	int fd;
+	bool panicked;
+	char line[4096];
+};
+
+static void connect_to(struct monitor *monitor, const struct place *place)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	char path[PATH_MAX];
+	int ms;
+
+	path_to(path, place, "monitor");
+	if (strlen(path) >= sizeof(address.sun_path))
+		give_up(STATUS_ERROR, "--dump: TMPDIR is too long for the name of a socket");
+	strcpy(address.sun_path, path);
+	monitor->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	for (ms = 0; ms < CONNECT_MS; ms += 10) {
+		if (!connect(monitor->fd, (struct sockaddr *)&address, sizeof(address)))
+			return;
+		usleep(10000);
+	}
+	give_up(STATUS_ERROR, "--dump: %s: %s", path, strerror(errno));
+}
+
+/* The next message, or false when there will be none. */
+static bool hear(struct monitor *monitor)
+{
+	size_t len = 0;
+	char c = 0;
+
+	while (c != '\n') {
+		if (read(monitor->fd, &c, 1) != 1)
+			return false;
+		if (len < sizeof(monitor->line) - 1)
+			monitor->line[len++] = c;
+	}
+	monitor->line[len] = '\0';
+	if (strstr(monitor->line, "\"GUEST_PANICKED\""))
+		monitor->panicked = true;
+	return true;
+}
+
+static bool tell(struct monitor *monitor, const char *command, const char *arguments)
+{
+	dprintf(monitor->fd, "{\"execute\":\"%s\"%s}\n", command, arguments);
+	while (hear(monitor)) {
+		if (!strncmp(monitor->line, "{\"return\"", strlen("{\"return\"")))
+			return true;
+		if (!strncmp(monitor->line, "{\"error\"", strlen("{\"error\"")))
+			break;
+	}
+	return false;
+}
+
+/* The guest stands still meanwhile. An older dump of this name goes. */
+static void dump(struct monitor *monitor, const struct place *place)
+{
+	char path[PATH_MAX], target[PATH_MAX] = "", arguments[PATH_MAX + 128];
+
+	path_to(path, place, "dump");
+	if (readlink(path, target, sizeof(target) - 1) > 0)
+		unlink(target);
+	snprintf(arguments, sizeof(arguments),
+		 ",\"arguments\":{\"paging\":false,\"protocol\":\"file:%s\"}", path);
+	if (tell(monitor, "dump-guest-memory", arguments))
+		fprintf(stderr, "zvm-run: the guest's memory is in %s\n", target);
+	else
+		fprintf(stderr, "zvm-run: --dump %s: %s", target, monitor->line);
+}
+
+/**
+ * serve_dumps() - dump guest memory, whenever it is time for it
+ * @dir: directory of the run
+ *
+ * Returns when the emulator has ended.
+ */
+void serve_dumps(const char *dir)
+{
+	struct place place = { .dir = dir };
+	struct signalfd_siginfo info;
+	struct monitor monitor = { };
+	struct pollfd fds[2];
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	fds[1] = (struct pollfd){ .fd = signalfd(-1, &set, SFD_CLOEXEC), .events = POLLIN };
+	connect_to(&monitor, &place);
+	fds[0] = (struct pollfd){ .fd = monitor.fd, .events = POLLIN };
+	if (!tell(&monitor, "qmp_capabilities", ""))
+		return;
+	while (!monitor.panicked) {
+		if (poll(fds, 2, -1) < 0 || (fds[0].revents && !hear(&monitor)))
+			return;
+		if (fds[1].revents && read(fds[1].fd, &info, sizeof(info)) == sizeof(info))
+			dump(&monitor, &place);
+	}
+	dump(&monitor, &place);
+	tell(&monitor, "quit", "");
+}
