@@ -24,6 +24,7 @@
 
 #define LEN	(16UL << 20)
 #define CHUNK	(1UL << 20)
+#define PART	(64UL << 10)
 
 static char file[256];
 static size_t len;
@@ -108,6 +109,20 @@ static void read_touches(int fd, const char *touched, const char *unmapped)
 	begin = start(unmapped);
 	munmap(map, len);
 	row(unmapped, begin);
+}
+
+/* A part at a time: as much as most libraries have, and less than a page table. */
+static void unmaps_parts(int fd)
+{
+	char *map = map_it(fd, PROT_READ);
+	long long begin;
+	size_t off;
+
+	touch_pages(map, len);
+	begin = start("munmap-64K");
+	for (off = 0; off < len; off += PART)
+		munmap(map + off, PART);
+	row("munmap-64K", begin);
 }
 
 static void write_touches(int fd)
@@ -231,6 +246,7 @@ int main(int argc, char **argv)
 		ksft_exit_fail_msg("%s: %s\n", file, strerror(errno));
 	read_touches(fd, "read-touch", "munmap");
 	read_touches(fd, "read-touch-again", "munmap-again");
+	unmaps_parts(fd);
 	if (!opt.readonly)
 		write_touches(fd);
 	pins(fd);

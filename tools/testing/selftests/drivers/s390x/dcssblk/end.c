@@ -702,7 +702,6 @@ static int drop_caches(struct area *a)
 
 #define SHRINKERS	"/sys/kernel/debug/shrinker"
 #define UNUSED		64
-#define SHRINK_ROUNDS	1000
 
 struct shrinker {
 	char count[256], scan[256];
@@ -740,18 +739,18 @@ static int shrink(struct shrinker *s)
 {
 	unsigned long n = unused(s);
 	char text[64];
-	int i;
+	int ms;
 
 	ksft_print_msg("%lu to drop\n", n);
 	if (n < UNUSED)
 		return wrong("only %lu inodes and names, of %d files", n,
 			     UNUSED);
-	for (i = 0; i < SHRINK_ROUNDS && (n = unused(s)); i++) {
+	/* XFS frees in the background, and writes some of them first. */
+	for (ms = 0; ms < END_MS && (n = unused(s)); ms += 10) {
 		snprintf(text, sizeof(text), "%lu 0 %lu\n", s->cgroup, n);
 		if (put_string(s->scan, text))
 			return fails("%s", s->scan);
-		/* XFS frees in the background. */
-		if (i > 10)
+		if (ms > 100)
 			usleep(10000);
 	}
 	return n ? wrong("%lu are not dropped", n) : KSFT_PASS;
