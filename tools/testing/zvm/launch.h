@@ -7,6 +7,7 @@
  * layout.c	what the plugin is told, and where guest memory is
  * stage.c	what the initial ramdisk has besides the root file system
  * emulator.c	QEMU's arguments
+ * monitor.c	dumps, while it runs
  * zvm-launch.c	one after the other
  *
  * Each of them calls those above it only, and ends the program where something
@@ -17,6 +18,7 @@
 
 #include <limits.h>
 #include <stdarg.h>
+#include <sys/types.h>
 
 #include "zvm.h"
 
@@ -145,6 +147,6 @@ void write_arguments(const struct place *place, const struct options *options,
 void __noreturn start_emulator(const char *dir);
 
 /* monitor.c */
-void serve_dumps(const char *dir);
+void serve_dumps(const char *dir, pid_t emulator);
 
 #endif /* LAUNCH_H */

@@ -7,6 +7,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -16,9 +17,6 @@
 #include <unistd.h>
 
 #include "launch.h"
-
-/* QEMU may not have got to its socket yet, or not get there at all. */
-#define CONNECT_MS	30000
 
 /*
  * @fd: the socket
@@ -31,23 +29,23 @@ struct monitor {
 	char line[4096];
 };
 
-static void connect_to(struct monitor *monitor, const struct place *place)
+/* False if the emulator ends before it has got to its socket. */
+static bool connect_to(struct monitor *monitor, const struct place *place, pid_t emulator)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	char path[PATH_MAX];
-	int ms;
 
 	path_to(path, place, "monitor");
 	if (strlen(path) >= sizeof(address.sun_path))
-		give_up(STATUS_ERROR, "--dump: TMPDIR is too long for the name of a socket");
+		return false;
 	strcpy(address.sun_path, path);
 	monitor->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	for (ms = 0; ms < CONNECT_MS; ms += 10) {
-		if (!connect(monitor->fd, (struct sockaddr *)&address, sizeof(address)))
-			return;
+	while (connect(monitor->fd, (struct sockaddr *)&address, sizeof(address))) {
+		if (kill(emulator, 0))
+			return false;
 		usleep(10000);
 	}
-	give_up(STATUS_ERROR, "--dump: %s: %s", path, strerror(errno));
+	return true;
 }
 
 /* The next message, or false when there will be none. */
@@ -56,6 +54,7 @@ static bool hear(struct monitor *monitor)
 	size_t len = 0;
 	char c = 0;
 
+	strcpy(monitor->line, "it has ended\n");
 	while (c != '\n') {
 		if (read(monitor->fd, &c, 1) != 1)
 			return false;
@@ -80,7 +79,11 @@ static bool tell(struct monitor *monitor, const char *command, const char *argum
 	return false;
 }
 
-/* The guest stands still meanwhile. An older dump of this name goes. */
+/*
+ * The guest stands still meanwhile. QEMU would make a file that its owner cannot write
+ * to the next time. It reads all of guest memory for this, so who has touched a page of
+ * it cannot be told from now on: verdict looks for "dumped".
+ */
 static void dump(struct monitor *monitor, const struct place *place)
 {
 	char path[PATH_MAX], target[PATH_MAX] = "", arguments[PATH_MAX + 128];
@@ -88,21 +91,26 @@ static void dump(struct monitor *monitor, const struct place *place)
 	path_to(path, place, "dump");
 	if (readlink(path, target, sizeof(target) - 1) > 0)
 		unlink(target);
+	close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666));
+	close_file(create_file(place, "dumped"));
 	snprintf(arguments, sizeof(arguments),
 		 ",\"arguments\":{\"paging\":false,\"protocol\":\"file:%s\"}", path);
-	if (tell(monitor, "dump-guest-memory", arguments))
+	if (tell(monitor, "dump-guest-memory", arguments)) {
 		fprintf(stderr, "zvm-run: the guest's memory is in %s\n", target);
-	else
-		fprintf(stderr, "zvm-run: --dump %s: %s", target, monitor->line);
+		return;
+	}
+	fprintf(stderr, "zvm-run: --dump %s: %s", target, monitor->line);
+	unlink(target);
 }
 
 /**
  * serve_dumps() - dump guest memory, whenever it is time for it
  * @dir: directory of the run
+ * @emulator: its process
  *
- * Returns when the emulator has ended.
+ * Returns when it has ended.
  */
-void serve_dumps(const char *dir)
+void serve_dumps(const char *dir, pid_t emulator)
 {
 	struct place place = { .dir = dir };
 	struct signalfd_siginfo info;
@@ -114,10 +122,14 @@ void serve_dumps(const char *dir)
 	sigaddset(&set, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	fds[1] = (struct pollfd){ .fd = signalfd(-1, &set, SFD_CLOEXEC), .events = POLLIN };
-	connect_to(&monitor, &place);
+	if (!connect_to(&monitor, &place, emulator))
+		return;
 	fds[0] = (struct pollfd){ .fd = monitor.fd, .events = POLLIN };
 	if (!tell(&monitor, "qmp_capabilities", ""))
 		return;
+	/* Before that nothing is said of a panic. */
+	if (tell(&monitor, "query-status", "") && strstr(monitor.line, "guest-panicked"))
+		monitor.panicked = true;
 	while (!monitor.panicked) {
 		if (poll(fds, 2, -1) < 0 || (fds[0].revents && !hear(&monitor)))
 			return;

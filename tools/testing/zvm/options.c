@@ -179,6 +179,32 @@ static void check_append(const struct list *append)
 		give_up(STATUS_USAGE, "--append is longer than %d characters", MAX_APPEND);
 }
 
+/* It is removed before there is another one. */
+static void check_dump(const char *path)
+{
+	struct stat st;
+
+	if (path && !stat(path, &st) && !S_ISREG(st.st_mode))
+		give_up(STATUS_USAGE, "--dump '%.*s' is no regular file", SHOWN_PATH, path);
+	check_writable("--dump", path);
+}
+
+static void check_module(const struct options *options)
+{
+	const char *name;
+	unsigned int i;
+
+	if (options->module.n && !options->modules)
+		give_up(STATUS_USAGE, "--module needs --modules");
+	for (i = 0; i < options->module.n; i++) {
+		name = options->module.item[i];
+		if (!*name || name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+					  "0123456789_-")])
+			give_up(STATUS_USAGE, "--module '%.*s' is no name of a module",
+				SHOWN_WORD, name);
+	}
+}
+
 /**
  * check_options() - end if an option cannot be meant
  * @options: options
@@ -196,10 +222,9 @@ void check_options(const struct options *options)
 	check_append(&options->append);
 	check_file("--kernel", options->kernel ? options->kernel : "");
 	check_modules(options->modules);
-	if (options->module.n && !options->modules)
-		give_up(STATUS_USAGE, "--module needs --modules");
+	check_module(options);
 	check_writable("--transcript", options->transcript);
 	check_writable("--log", options->log);
-	check_writable("--dump", options->dump);
+	check_dump(options->dump);
 	check_writable("--profile", options->profile);
 }

@@ -4,7 +4,7 @@
  *
  * Usage: zvm-launch prepare DIR BUILD SOURCE [OPTION...] [--] COMMAND [ARG...]
  *        zvm-launch start DIR
- *        zvm-launch dump DIR
+ *        zvm-launch dump DIR PID
  *
  * The first one checks zvm-run's arguments and leaves in DIR
  *
@@ -20,7 +20,8 @@
  *	debug		what to type for --gdb, or nothing
  *	dry		is there for --dry-run
  *
- * the second one becomes QEMU, the third one waits for a reason to dump. Exit status: zvm-run's, or 3: help is wanted.
+ * the second one becomes QEMU, the third one waits
+ * for a reason to dump PID's memory. Exit status: zvm-run's, or 3: help is wanted.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -152,8 +153,8 @@ int main(int argc, char **argv)
 
 	if (argc == 3 && !strcmp(argv[1], "start"))
 		start_emulator(argv[2]);
-	if (argc == 3 && !strcmp(argv[1], "dump")) {
-		serve_dumps(argv[2]);
+	if (argc == 4 && !strcmp(argv[1], "dump")) {
+		serve_dumps(argv[2], atoi(argv[3]));
 		return 0;
 	}
 	if (argc < 5 || strcmp(argv[1], "prepare"))
