@@ -3,6 +3,7 @@
  * zvm-run's options: a new one is a member of struct options and a row of the
  * table here, and its words in zvm-run's help.
  */
+#include <ctype.h>
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -189,20 +190,26 @@ static void check_dump(const char *path)
 	check_writable("--dump", path);
 }
 
+static bool is_module_name(const char *name)
+{
+	const char *c;
+
+	for (c = name; *c; c++)
+		if (!isalnum((unsigned char)*c) && *c != '_' && *c != '-')
+			return false;
+	return *name;
+}
+
 static void check_module(const struct options *options)
 {
-	const char *name;
 	unsigned int i;
 
 	if (options->module.n && !options->modules)
 		give_up(STATUS_USAGE, "--module needs --modules");
-	for (i = 0; i < options->module.n; i++) {
-		name = options->module.item[i];
-		if (!*name || name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-					  "0123456789_-")])
+	for (i = 0; i < options->module.n; i++)
+		if (!is_module_name(options->module.item[i]))
 			give_up(STATUS_USAGE, "--module '%.*s' is no name of a module",
-				SHOWN_WORD, name);
-	}
+				SHOWN_WORD, options->module.item[i]);
 }
 
 /**
