@@ -38,7 +38,7 @@ static bool connect_to(struct monitor *monitor, const struct place *place, pid_t
 	path_to(path, place, "monitor");
 	if (strlen(path) >= sizeof(address.sun_path))
 		return false;
-	strcpy(address.sun_path, path);
+	memcpy(address.sun_path, path, strlen(path));
 	monitor->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	while (connect(monitor->fd, (struct sockaddr *)&address, sizeof(address))) {
 		if (kill(emulator, 0))
@@ -54,7 +54,7 @@ static bool hear(struct monitor *monitor)
 	size_t len = 0;
 	char c = 0;
 
-	strcpy(monitor->line, "it has ended\n");
+	snprintf(monitor->line, sizeof(monitor->line), "it has ended\n");
 	while (c != '\n') {
 		if (read(monitor->fd, &c, 1) != 1)
 			return false;
