@@ -302,9 +302,8 @@ struct pins {
 
 static int count_pins(struct pins *pins)
 {
-	/* What each CPU has counted for itself. */
-	if (put_string("/proc/sys/vm/stat_refresh", "1"))
-		return fails("stat_refresh");
+	if (vmstat_refresh())
+		return KSFT_FAIL;
 	pins->acquired = vmstat("nr_foll_pin_acquired");
 	pins->released = vmstat("nr_foll_pin_released");
 	return pins->acquired < 0 || pins->released < 0 ?

@@ -55,22 +55,21 @@ static int all_back(void)
 	return taken_is(0);
 }
 
-/* CPUs have their own counts, and are asked for them. */
-static long page_tables(void)
-{
-	return put_string("/proc/sys/vm/stat_refresh", "1") ? -1 :
-		vmstat("nr_page_table_pages");
-}
-
 /* Those of a process that has just ended go a moment later. */
 static int tables_back(long before)
 {
+	long is = -1;
 	int ms;
 
-	for (ms = 0; ms < END_MS && page_tables() > before; ms += 10)
+	for (ms = 0; ms < END_MS; ms += 10) {
+		if (vmstat_refresh())
+			return KSFT_FAIL;
+		is = vmstat("nr_page_table_pages");
+		if (is <= before)
+			return KSFT_PASS;
 		usleep(10000);
-	return page_tables() <= before ? KSFT_PASS :
-	       wrong("%ld page tables more than before", page_tables() - before);
+	}
+	return wrong("%ld page tables more than before", is - before);
 }
 
 static int attach(void)
@@ -297,11 +296,15 @@ static int take_together(void)
 /* In a process of its own, which takes its page tables with it. */
 static int together(struct area *a)
 {
-	long tables = page_tables();
-	pid_t pid = fork_child();
+	long tables;
+	pid_t pid;
 	int rc;
 
 	(void)a;
+	if (vmstat_refresh())
+		return KSFT_FAIL;
+	tables = vmstat("nr_page_table_pages");
+	pid = fork_child();
 	if (!pid)
 		_exit(take_together());
 	rc = child_result(pid);

@@ -126,6 +126,12 @@ long vmstat(const char *field)
 	return nr;
 }
 
+int vmstat_refresh(void)
+{
+	return put_string("/proc/sys/vm/stat_refresh", "1") ?
+	       fails("stat_refresh") : KSFT_PASS;
+}
+
 /* A file in /proc, as long as it may be. The caller frees it. */
 char *read_whole(const char *path)
 {

@@ -16,6 +16,8 @@ long meminfo_kb(const char *field);
 long free_kb(void);
 /* A line of /proc/vmstat; -1 if there is none of that name. */
 long vmstat(const char *field);
+/* Adds to it what each CPU has counted for itself. */
+int vmstat_refresh(void);
 char *kernel_counts(bool identity);
 int counts_as_before(const char *was, bool identity);
 bool kernel_has_kasan(void);
