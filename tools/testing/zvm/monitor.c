@@ -7,7 +7,6 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -80,18 +79,17 @@ static bool tell(struct monitor *monitor, const char *command, const char *argum
 }
 
 /*
- * The guest stands still meanwhile. QEMU would make a file that its owner cannot write
- * to the next time. It reads all of guest memory for this, so who has touched a page of
- * it cannot be told from now on: verdict looks for "dumped".
+ * The guest stands still meanwhile. QEMU writes to the file that check_options() has
+ * left. It reads all of guest memory for this, so who has touched a page of it cannot
+ * be told from now on: verdict looks for "dumped".
  */
 static void dump(struct monitor *monitor, const struct place *place)
 {
 	char path[PATH_MAX], target[PATH_MAX] = "", arguments[PATH_MAX + 128];
 
 	path_to(path, place, "dump");
-	if (readlink(path, target, sizeof(target) - 1) > 0)
-		unlink(target);
-	close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666));
+	if (readlink(path, target, sizeof(target) - 1) < 0)
+		*target = '\0';
 	close_file(create_file(place, "dumped"));
 	snprintf(arguments, sizeof(arguments),
 		 ",\"arguments\":{\"paging\":false,\"protocol\":\"file:%s\"}", path);

@@ -180,7 +180,7 @@ static void check_append(const struct list *append)
 		give_up(STATUS_USAGE, "--append is longer than %d characters", MAX_APPEND);
 }
 
-/* It is removed before there is another one. */
+/* It is removed if there is no room for all of it. */
 static void check_dump(const char *path)
 {
 	struct stat st;
