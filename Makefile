@@ -8,6 +8,7 @@ DEBUG ?=
 GROUP :=
 export ONLY ?=
 N ?= 1000
+GUESTS ?= 8
 SEED ?=
 # Other kernels and machines: what make check-configs is to run.
 CONFIGS ?= dcssblk-distro admin-distro pressure-distro zram-distro kaslr-distro \
@@ -74,16 +75,16 @@ soak: $(B)/patched/bzImage rig selftests ## N=1000 rounds of random operations o
 mutants: $(B)/patched/bzImage rig selftests ## a kernel without each patch: its test has to fail; hours, goes on where it was
 	@ONLY= scripts/mutants $(B) $(BASE) "$(ONLY)"
 
-bench: $(B)/stock/bzImage $(B)/patched/bzImage rig selftests $(O)/python/.unpacked ## what struct pages cost, against stock and the goals (MODES=)
-	@scripts/bench $(B) $(BASE) $(O)/python $(MODES)
+bench: $(B)/stock/bzImage $(B)/patched/bzImage rig selftests $(O)/programs/.unpacked ## what struct pages cost, against stock and the goals (MODES=)
+	@scripts/bench $(B) $(BASE) $(O)/programs $(MODES)
 
-figures: $(B)/stock/bzImage $(B)/patched/bzImage rig selftests $(O)/python/.unpacked ## the same, into the tables of README and Documentation
-	@scripts/bench $(B) $(BASE) $(O)/python || [ $$? = 1 ]
-	@for column in stock patched page; do \
-		scripts/bench-table $(B)/bench/results.tsv --figures patches/bench.rows $$column \
-			> patches/$(BASE)/figures.$$column || exit; \
-	done
-	@scripts/check-works $(B) $(BASE) --write
+xip: $(B)/stock/bzImage $(B)/patched/bzImage rig selftests $(O)/programs/.unpacked ## what execute in place saves, with a plot (GUESTS=)
+	@scripts/xip $(B) $(O)/programs $(GUESTS)
+
+figures: $(B)/stock/bzImage $(B)/patched/bzImage rig selftests $(O)/programs/.unpacked ## bench and xip, into README and Documentation
+	@scripts/bench $(B) $(BASE) $(O)/programs || [ $$? = 1 ]
+	@scripts/xip $(B) $(O)/programs
+	@scripts/figures $(B) $(BASE)
 
 shell: $(B)/patched/bzImage rig selftests ## an interactive guest with a DCSS
 	@scripts/shell $(B)
@@ -119,6 +120,7 @@ help: ## this list
 	@echo "  ONLY=text       make check: cases with that in their name; PROGRAM/text"
 	@echo "                  make mutants: patches with that in their name"
 	@echo "  CONFIGS=        some of $(CONFIGS)"
+	@echo "  GUESTS=$(GUESTS)        how many make xip starts, at most"
 	@echo "  N=, SEED=       how many rounds make soak does, and where it begins"
 
 tools:
@@ -164,12 +166,12 @@ rig: | tools
 	@$(PROGRESS) $(O)/log/zvm "build the virtual z/VM" \
 		$(MAKE) -C $(ZVM) O=$(O)/zvm
 
-# A real program, to be started from a segment.
-$(O)/python/.unpacked: $(ZVM)/unpack-debian
+# Real programs, to be started from a segment.
+$(O)/programs/.unpacked: $(ZVM)/unpack-debian
 	@scripts/install-tools $(O)/log/install-tools bench
-	@rm -rf $(O)/python
-	@$(PROGRESS) $(O)/log/python "fetch python3 for s390x" \
-		$(ZVM)/unpack-debian --arch=s390x $(O)/python python3
+	@rm -rf $(O)/programs
+	@$(PROGRESS) $(O)/log/programs "fetch python3, perl and bash for s390x" \
+		$(ZVM)/unpack-debian --arch=s390x $(O)/programs python3 perl bash
 	@touch $@
 
 # Once for all kernels, with the newest of the trees that are here.
@@ -189,6 +191,6 @@ pmem-selftests: $(B)/source/Makefile | pmem-tools
 		scripts/build-selftests $(SELFTEST_TREE) $(O)/pmem-selftests
 
 FORCE:
-.PHONY: all bench check check-configs mutants table shell soak stock patched tree refresh \
+.PHONY: all xip bench check check-configs mutants table shell soak stock patched tree refresh \
 	series clean distclean help figures tools rig selftests pmem-tools pmem-rig \
 	pmem-selftests $(CONFIGS) FORCE
