@@ -3,11 +3,13 @@
  * Guest memory: how segments appear in it and vanish from it.
  *
  * It is one shared mapping of a memfd. A segment is a private mapping put over
- * its place in there: of the image when loaded, of a poison pattern when not. What
+ * its place in there: of the image when loaded, of nothing when not. What
  * guests share and may write to is one file, which all of them have mapped.
- * The host's page tables then tell which pages the guest has touched or
- * written, which finds what would be a protection or an addressing exception
- * under z/VM.
+ * Pages that are shared and read-only cannot be written to, and what is neither
+ * storage nor loaded cannot be accessed at all: the host has a SIGSEGV where z/VM
+ * has a protection or an addressing exception. A device has an error there, or gets
+ * through, as CP does; then the host's page tables tell of it when the segment is
+ * loaded or purged, or at the end.
  */
 #define _GNU_SOURCE
 #include <endian.h>
@@ -21,9 +23,6 @@
 
 #include "memory.h"
 
-/* The poison is mapped again and again in pieces of this size. */
-#define POISON_BYTES	(16 * ZVM_MIB)
-
 /* Bits of /proc/PID/pagemap (Documentation/admin-guide/mm/pagemap.rst). */
 #define PM_PRESENT	(1ULL << 63)
 #define PM_SWAP		(1ULL << 62)
@@ -31,7 +30,7 @@
 
 static uint8_t *ram;
 static uint64_t ram_size;
-static int ram_fd = -1, poison_fd = -1;
+static int ram_fd = -1;
 static memory_changed *tell_changed;
 /* One bit a page: the emulator holds translated code of it. Set without a lock. */
 static uint8_t *code_pages;
@@ -175,10 +174,75 @@ static void check_segment(struct zvm *vm, struct segment *seg)
 	}
 }
 
+/**
+ * memory_open() - an access that the guest's memory does not allow is to go on
+ * @host: where it was
+ * @addr: set to where that is, for the guest
+ *
+ * From then on the page can be read and written. A signal handler may call it.
+ *
+ * Return: whether there is guest memory, and it is open now.
+ */
+bool memory_open(const void *host, uint64_t *addr)
+{
+	*addr = (const uint8_t *)host - ram;
+	return ram && *addr < ram_size &&
+	       !mprotect(ram + (*addr & ~(ZVM_PAGE_SIZE - 1)), ZVM_PAGE_SIZE,
+			 PROT_READ | PROT_WRITE);
+}
+
+/**
+ * memory_open_all() - all of guest memory is going to be read
+ *
+ * A signal handler may call it.
+ */
+void memory_open_all(void)
+{
+	if (ram)
+		mprotect(ram, ram_size, PROT_READ | PROT_WRITE);
+}
+
+/* The type of a page of a segment; SEG_NTYPES if it has no such page. */
+static enum seg_type type_of(const struct segment *seg, uint64_t page)
+{
+	unsigned int i;
+
+	for (i = 0; i < seg->nr_ranges; i++)
+		if (page >= seg->range[i].first && page <= seg->range[i].last)
+			return seg->range[i].type;
+	return SEG_NTYPES;
+}
+
+/**
+ * memory_forbidden() - report what has been opened
+ * @vm: virtual machine
+ * @addr: guest address of the access
+ */
+void memory_forbidden(struct zvm *vm, uint64_t addr)
+{
+	struct segment *seg, *found = NULL;
+	enum seg_type type = SEG_NTYPES;
+
+	for (seg = vm->segments; seg && !(found && found->load != SEG_PURGED); seg = seg->next)
+		if (seg->class != 'S' && type_of(seg, addr >> ZVM_PAGE_SHIFT) != SEG_NTYPES) {
+			found = seg;
+			type = type_of(seg, addr >> ZVM_PAGE_SHIFT);
+		}
+	if (!found)
+		zvm_violation(vm, "the guest used %llX, which is neither storage nor a segment",
+			      (unsigned long long)addr);
+	else if (found->load == SEG_PURGED)
+		zvm_violation(vm, "segment %s: the guest used %llX while it was not loaded",
+			      found->name, (unsigned long long)addr);
+	else
+		zvm_violation(vm, "segment %s: the guest wrote to %llX, which is of type %s",
+			      found->name, (unsigned long long)addr, seg_type_name(type));
+}
+
 /* What is translated from these pages is not what they are going to have. */
 static void forget_code(uint64_t first, uint64_t last)
 {
-	uint64_t page;
+	uint64_t page, addr;
 
 	for (page = first; page <= last; page++) {
 		if (!(page % 8) && !code_pages[page / 8]) {
@@ -186,18 +250,19 @@ static void forget_code(uint64_t first, uint64_t last)
 			continue;
 		}
 		if (__atomic_fetch_and(&code_pages[page / 8], ~(1 << page % 8), __ATOMIC_RELAXED) &
-		    1 << page % 8)
-			tell_changed(page << ZVM_PAGE_SHIFT, ram + (page << ZVM_PAGE_SHIFT));
+			    1 << page % 8 &&
+		    memory_open(ram + (page << ZVM_PAGE_SHIFT), &addr))
+			tell_changed(addr, ram + addr);
 	}
 }
 
-static int map_private(uint64_t addr, uint64_t len, int fd, uint64_t offset)
+static int map_private(uint64_t addr, uint64_t len, int prot, int fd, uint64_t offset)
 {
 	int flags = MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE | (fd < 0 ? MAP_ANONYMOUS : 0);
 
 	if (!len)
 		return 0;
-	return mmap(ram + addr, len, PROT_READ | PROT_WRITE, flags, fd, offset) == MAP_FAILED;
+	return mmap(ram + addr, len, prot, flags, fd, offset) == MAP_FAILED;
 }
 
 /* As is: other guests have the same. */
@@ -210,33 +275,11 @@ static int map_common(const struct segment *seg, const struct seg_range *range)
 		    addr - seg_start(seg)) == MAP_FAILED ? -1 : 0;
 }
 
-static void make_poison(void)
+static void map_nothing(const struct seg_range *range)
 {
-	uint64_t *p, i;
-
-	poison_fd = memfd_create("zvm-poison", MFD_CLOEXEC);
-	if (poison_fd < 0 || ftruncate(poison_fd, POISON_BYTES))
-		zvm_die("cannot make the poison page: %s", strerror(errno));
-	p = mmap(NULL, POISON_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, poison_fd, 0);
-	if (p == MAP_FAILED)
-		zvm_die("cannot make the poison page: %s", strerror(errno));
-	for (i = 0; i < POISON_BYTES / sizeof(*p); i++)
-		p[i] = htobe64(MEMORY_POISON);
-	munmap(p, POISON_BYTES);
-}
-
-static void map_poison(const struct seg_range *range)
-{
-	uint64_t addr = range->first << ZVM_PAGE_SHIFT;
-	uint64_t end = (range->last + 1) << ZVM_PAGE_SHIFT, len;
-
-	if (poison_fd < 0)
-		make_poison();
-	for (; addr < end; addr += len) {
-		len = end - addr < POISON_BYTES ? end - addr : POISON_BYTES;
-		if (map_private(addr, len, poison_fd, 0))
-			zvm_die("cannot map the poison of a purged segment: %s", strerror(errno));
-	}
+	if (map_private(range->first << ZVM_PAGE_SHIFT,
+			(range->last - range->first + 1) << ZVM_PAGE_SHIFT, PROT_NONE, -1, 0))
+		zvm_die("cannot take away the pages of a segment: %s", strerror(errno));
 }
 
 /* Image pages as far as the file goes, zeroes from there on. */
@@ -244,6 +287,7 @@ static int map_saved(const struct segment *seg, const struct seg_range *range)
 {
 	uint64_t addr = range->first << ZVM_PAGE_SHIFT, offset = addr - seg_start(seg);
 	uint64_t len = (range->last - range->first + 1) << ZVM_PAGE_SHIFT, from_file = 0;
+	int prot = PROT_READ | (seg_type_readonly(seg, range->type) ? 0 : PROT_WRITE);
 	struct stat st;
 
 	if (seg->fd >= 0 && fstat(seg->fd, &st))
@@ -252,9 +296,9 @@ static int map_saved(const struct segment *seg, const struct seg_range *range)
 		from_file = (st.st_size - offset + ZVM_PAGE_SIZE - 1) & ~(ZVM_PAGE_SIZE - 1);
 	if (from_file > len)
 		from_file = len;
-	if (map_private(addr, from_file, seg->fd, offset))
+	if (map_private(addr, from_file, prot, seg->fd, offset))
 		return -1;
-	return map_private(addr + from_file, len - from_file, -1, 0) ? -1 : 0;
+	return map_private(addr + from_file, len - from_file, prot, -1, 0) ? -1 : 0;
 }
 
 static int load_segment(struct zvm *vm, struct segment *seg)
@@ -282,7 +326,8 @@ static int load_segment(struct zvm *vm, struct segment *seg)
 			rc = map_saved(seg, range);
 		else
 			rc = map_private(range->first << ZVM_PAGE_SHIFT,
-					 (range->last - range->first + 1) << ZVM_PAGE_SHIFT, -1, 0);
+					 (range->last - range->first + 1) << ZVM_PAGE_SHIFT,
+					 PROT_READ | PROT_WRITE, -1, 0);
 	}
 	return rc;
 }
@@ -296,7 +341,7 @@ static void purge_segment(struct zvm *vm, struct segment *seg)
 	check_segment(vm, seg);
 	for (i = 0; i < seg->nr_ranges; i++) {
 		forget_code(seg->range[i].first, seg->range[i].last);
-		map_poison(&seg->range[i]);
+		map_nothing(&seg->range[i]);
 	}
 }
 
@@ -353,7 +398,7 @@ const struct zvm_memory guest_memory = {
 	.save = save_segment,
 };
 
-static void poison_all(struct zvm *vm)
+static void purge_all(struct zvm *vm)
 {
 	struct segment *seg;
 	unsigned int i;
@@ -363,7 +408,7 @@ static void poison_all(struct zvm *vm)
 		if (is_beyond(seg) || zvm_find_storage(vm, seg_start(seg), seg_end(seg)))
 			continue;
 		for (i = 0; i < seg->nr_ranges; i++)
-			map_poison(&seg->range[i]);
+			map_nothing(&seg->range[i]);
 	}
 }
 
@@ -426,7 +471,7 @@ void memory_attach(struct zvm *vm)
 	find_ram_fd();
 	/* A huge page could reach beyond the end of storage (check_nowhere). */
 	madvise(ram, ram_size, MADV_NOHUGEPAGE);
-	poison_all(vm);
+	purge_all(vm);
 }
 
 /**
@@ -440,11 +485,12 @@ void memory_clear(struct zvm *vm)
 	uint64_t start = 0, end;
 	unsigned int i;
 
-	poison_all(vm);
+	purge_all(vm);
 	for (i = 0; i <= vm->nr_extents && ram_fd >= 0; i++) {
 		end = i < vm->nr_extents ? vm->extent[i].first : ram_size;
-		if (end > start && fallocate(ram_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-					     start, end - start))
+		if (end > start && (fallocate(ram_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+					      start, end - start) ||
+				    mprotect(ram + start, end - start, PROT_NONE)))
 			zvm_die("cannot clear what is not storage: %s", strerror(errno));
 		if (i < vm->nr_extents)
 			start = vm->extent[i].last + 1;

@@ -9,9 +9,6 @@
 
 /* How the host names guest memory that is a memory-backend-memfd (zvm-run). */
 #define MEMORY_NAME	"memory-backend-memfd"
-/* What a guest reads where CP has taken a segment away: a dead segment. */
-#define MEMORY_POISON	0xdead5e6ddead5e6dULL
-
 /*
  * Something that the emulator knows of this page, at guest address @addr, is
  * not true any more. @content is what is there now.
@@ -24,6 +21,9 @@ void memory_init(uint64_t size, memory_changed *changed);
 void memory_attach(struct zvm *vm);
 void memory_clear(struct zvm *vm);
 void memory_note_code(const uint8_t *host);
+bool memory_open(const void *host, uint64_t *addr);
+void memory_open_all(void);
+void memory_forbidden(struct zvm *vm, uint64_t addr);
 void memory_check(struct zvm *vm);
 
 #endif /* MEMORY_H */

@@ -78,6 +78,16 @@ static bool tell(struct monitor *monitor, const char *command, const char *argum
 	return false;
 }
 
+/* The process that has the other end: what it is started by may have another one. */
+static void open_memory(const struct monitor *monitor)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	if (!getsockopt(monitor->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len))
+		kill(peer.pid, ZVM_DUMP_SIGNAL);
+}
+
 /*
  * The guest stands still meanwhile. QEMU writes to the file that check_options() has
  * left. It reads all of guest memory for this, so who has touched a page of it cannot
@@ -91,6 +101,7 @@ static void dump(struct monitor *monitor, const struct place *place)
 	if (readlink(path, target, sizeof(target) - 1) < 0)
 		*target = '\0';
 	close_file(create_file(place, "dumped"));
+	open_memory(monitor);
 	snprintf(arguments, sizeof(arguments),
 		 ",\"arguments\":{\"paging\":false,\"protocol\":\"file:%s\"}", path);
 	if (tell(monitor, "dump-guest-memory", arguments)) {

@@ -7,6 +7,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,6 +27,11 @@
 /* The subcode of QEMU's own DIAGNOSE X'500' by which virtio devices are told. */
 #define DIAG500_VIRTIO_CCW_NOTIFY	3
 
+/* Where a frame of a kernel's stack has r14, and the next one (asm/stacktrace.h). */
+#define FRAME_R14	136
+#define FRAME_BACK_CHAIN	152
+#define MAX_CALLERS	16
+
 #define PSW_PROBLEM_STATE	(1ULL << (63 - 15))
 #define PSW_CC_SHIFT		(63 - 19)
 
@@ -43,6 +49,26 @@ __attribute__((visibility("default"))) int qemu_plugin_version = QEMU_PLUGIN_API
 static struct zvm vm = { .nr_cpus = 1 };
 static pthread_mutex_t cp_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct qemu_plugin_register *gpr[16], *psw_mask, *prefix, *last_break;
+
+/* What each CPU has to report, if it is not 0, before it goes on. */
+static qemu_plugin_u64 forbidden;
+/* The CPUs of this thread, and where one of them went that is forbidden. */
+static __thread unsigned int first_cpu, end_cpu;
+static __thread uint64_t forbidden_addr;
+/* It is CP that has the thread. */
+static __thread bool in_cp;
+
+static void enter_cp(void)
+{
+	pthread_mutex_lock(&cp_lock);
+	in_cp = true;
+}
+
+static void leave_cp(void)
+{
+	in_cp = false;
+	pthread_mutex_unlock(&cp_lock);
+}
 
 static uint64_t get_register(struct qemu_plugin_register *handle)
 {
@@ -186,7 +212,7 @@ static void execute(unsigned int vcpu, void *data)
 	(void)vcpu;
 	if (get_register(psw_mask) & PSW_PROBLEM_STATE)
 		return;
-	pthread_mutex_lock(&cp_lock);
+	enter_cp();
 	if (!heard)
 		memory_clear(&vm);
 	heard = true;
@@ -201,7 +227,7 @@ static void execute(unsigned int vcpu, void *data)
 		cc = 3;
 		break;
 	}
-	pthread_mutex_unlock(&cp_lock);
+	leave_cp();
 	if (cc == CP_NOT_MINE)
 		return;
 	if (cc == CP_AGAIN) {
@@ -213,6 +239,75 @@ static void execute(unsigned int vcpu, void *data)
 		specification_exception(site);
 	set_cc(cc);
 	qemu_plugin_set_pc(site->vaddr + 4);
+}
+
+static bool read_guest(uint64_t addr, uint64_t *value)
+{
+	GByteArray *buf = g_byte_array_new();
+	bool there = qemu_plugin_read_memory_vaddr(addr, buf, sizeof(*value));
+
+	if (there)
+		*value = get_field(buf->data, 0);
+	g_byte_array_free(buf, 1);
+	return there;
+}
+
+/* By the back chain, which the kernel keeps in each frame of its stacks. */
+static void report_callers(void)
+{
+	uint64_t frame = get_register(gpr[15]), next, caller;
+	int i;
+
+	zvm_violation(&vm, " return %016llX", (unsigned long long)get_register(gpr[14]));
+	for (i = 0; i < MAX_CALLERS && read_guest(frame + FRAME_BACK_CHAIN, &next) && next > frame; i++) {
+		if (!read_guest(next + FRAME_R14, &caller))
+			break;
+		zvm_violation(&vm, " caller %016llX", (unsigned long long)caller);
+		frame = next;
+	}
+}
+
+/* Behind the code with the access: that is before @data, or before a branch to it. */
+static void report_forbidden(unsigned int vcpu, void *data)
+{
+	(void)vcpu;
+	enter_cp();
+	memory_forbidden(&vm, forbidden_addr);
+	zvm_violation(&vm, " before %016llX", (unsigned long long)(uintptr_t)data);
+	zvm_violation(&vm, " branch %016llX", (unsigned long long)get_register(last_break));
+	if (!(get_register(psw_mask) & PSW_PROBLEM_STATE))
+		report_callers();
+	system_close(&vm);
+	_exit(70);
+}
+
+/*
+ * The guest goes on to the end of this piece of code, where its registers can be
+ * read. Who is not a CPU has no such end, and is let through.
+ */
+static void on_fault(int signal, siginfo_t *info, void *context)
+{
+	uint64_t addr;
+	unsigned int i;
+
+	(void)context;
+	if (!memory_open(info->si_addr, &addr)) {
+		/* A bug of QEMU's, or of this plugin: it happens again, and is fatal. */
+		sigaction(signal, &(struct sigaction){ .sa_handler = SIG_DFL }, NULL);
+		return;
+	}
+	if (in_cp)
+		return;
+	forbidden_addr = addr;
+	for (i = first_cpu; i < end_cpu; i++)
+		*(uint64_t *)qemu_plugin_scoreboard_find(forbidden.score, i) = 1;
+}
+
+/* QEMU gives pages to system calls, which know of no signal. */
+static void on_dump(int signal)
+{
+	(void)signal;
+	memory_open_all();
 }
 
 static void watch(struct qemu_plugin_insn *insn)
@@ -243,6 +338,9 @@ static void translate(struct qemu_plugin_tb *tb, void *data)
 	size_t i, n = qemu_plugin_tb_n_insns(tb);
 
 	(void)data;
+	qemu_plugin_register_vcpu_tb_exec_cond_cb(tb, report_forbidden, QEMU_PLUGIN_CB_R_REGS,
+						  QEMU_PLUGIN_COND_NE, forbidden, 0,
+						  (void *)(uintptr_t)qemu_plugin_tb_vaddr(tb));
 	for (i = 0; i < n; i++)
 		watch(qemu_plugin_tb_get_insn(tb, i));
 	memory_note_code(qemu_plugin_insn_haddr(qemu_plugin_tb_get_insn(tb, 0)));
@@ -273,22 +371,24 @@ static void find_registers(void)
 /* The first CPU is there, and so is guest memory. */
 static void start(unsigned int vcpu, void *data)
 {
-	(void)vcpu;
 	(void)data;
-	pthread_mutex_lock(&cp_lock);
+	enter_cp();
+	if (!end_cpu)
+		first_cpu = vcpu;
+	end_cpu = vcpu + 1;
 	if (!psw_mask)
 		find_registers();
 	memory_attach(&vm);
-	pthread_mutex_unlock(&cp_lock);
+	leave_cp();
 }
 
 static void finish(void *data)
 {
 	(void)data;
-	pthread_mutex_lock(&cp_lock);
+	enter_cp();
 	memory_check(&vm);
 	system_close(&vm);
-	pthread_mutex_unlock(&cp_lock);
+	leave_cp();
 }
 
 static FILE *open_output(const char *what, const char *path)
@@ -346,6 +446,11 @@ int qemu_plugin_install(uint64_t id, const struct qemu_info *info, int argc, cha
 	vm.mem = &guest_memory;
 	if (system_join(&vm, err, sizeof(err)))
 		zvm_die("%s", err);
+	forbidden.score = qemu_plugin_scoreboard_new(sizeof(uint64_t));
+	sigaction(SIGSEGV, &(struct sigaction){ .sa_sigaction = on_fault,
+						.sa_flags = SA_SIGINFO | SA_RESTART }, NULL);
+	sigaction(ZVM_DUMP_SIGNAL, &(struct sigaction){ .sa_handler = on_dump,
+							.sa_flags = SA_RESTART }, NULL);
 	qemu_plugin_register_vcpu_init_cb(id, start, NULL);
 	qemu_plugin_register_vcpu_tb_trans_cb(id, translate, NULL);
 	qemu_plugin_register_atexit_cb(id, finish, NULL);

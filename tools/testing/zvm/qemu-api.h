@@ -15,13 +15,24 @@
 
 #define QEMU_PLUGIN_API_VERSION	7
 
-/* qemu_plugin_cb_flags: no registers, or the callback may set the program counter. */
+/* qemu_plugin_cb_flags: no registers, to be read, or the program counter to be set. */
 #define QEMU_PLUGIN_CB_NO_REGS		0
+#define QEMU_PLUGIN_CB_R_REGS		1
 #define QEMU_PLUGIN_CB_RW_REGS_PC	3
+
+/* qemu_plugin_cond: the callback is called if the value is another one. */
+#define QEMU_PLUGIN_COND_NE		3
 
 struct qemu_plugin_tb;
 struct qemu_plugin_insn;
 struct qemu_plugin_register;
+struct qemu_plugin_scoreboard;
+
+/* A value that each CPU has in a scoreboard. */
+typedef struct {
+	struct qemu_plugin_scoreboard *score;
+	size_t offset;
+} qemu_plugin_u64;
 
 typedef struct { uint8_t *data; unsigned int len; } GByteArray;
 typedef struct { char *data; unsigned int len; } GArray;
@@ -43,6 +54,12 @@ void qemu_plugin_register_vcpu_tb_trans_cb(uint64_t id,
 void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb,
 					  void (*cb)(unsigned int vcpu, void *data), int flags,
 					  void *data);
+void qemu_plugin_register_vcpu_tb_exec_cond_cb(struct qemu_plugin_tb *tb,
+					       void (*cb)(unsigned int vcpu, void *data),
+					       int flags, int cond, qemu_plugin_u64 entry,
+					       uint64_t imm, void *data);
+struct qemu_plugin_scoreboard *qemu_plugin_scoreboard_new(size_t element_size);
+void *qemu_plugin_scoreboard_find(struct qemu_plugin_scoreboard *score, unsigned int vcpu);
 void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn,
 					    void (*cb)(unsigned int vcpu, void *data), int flags,
 					    void *data);
@@ -50,11 +67,13 @@ void qemu_plugin_register_atexit_cb(uint64_t id, void (*cb)(void *data), void *d
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t idx);
 size_t qemu_plugin_insn_data(const struct qemu_plugin_insn *insn, void *dest, size_t len);
+uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *tb);
 uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
 void *qemu_plugin_insn_haddr(const struct qemu_plugin_insn *insn);
 GArray *qemu_plugin_get_registers(void);
 bool qemu_plugin_read_register(struct qemu_plugin_register *handle, GByteArray *buf);
 bool qemu_plugin_write_register(struct qemu_plugin_register *handle, GByteArray *buf);
+bool qemu_plugin_read_memory_vaddr(uint64_t addr, GByteArray *data, size_t len);
 bool qemu_plugin_write_memory_vaddr(uint64_t addr, GByteArray *data);
 int qemu_plugin_write_memory_hwaddr(uint64_t addr, GByteArray *data);
 void qemu_plugin_set_pc(uint64_t vaddr);

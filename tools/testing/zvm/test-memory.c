@@ -4,7 +4,6 @@
  * this program does what a guest does.
  */
 #define _GNU_SOURCE
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -107,12 +106,43 @@ static uint8_t *page(uint64_t number)
 	return memory + (number << ZVM_PAGE_SHIFT);
 }
 
-static bool is_poison(uint64_t number)
-{
-	uint64_t value;
+/* How often the guest had to be let through, and where that was the last time. */
+static volatile int opened;
+static volatile uint64_t opened_addr;
 
-	memcpy(&value, page(number), sizeof(value));
-	return value == htobe64(MEMORY_POISON);
+static void on_fault(int signal, siginfo_t *info, void *context)
+{
+	uint64_t addr;
+
+	(void)context;
+	if (memory_open(info->si_addr, &addr)) {
+		opened++;
+		opened_addr = addr;
+	} else {
+		sigaction(signal, &(struct sigaction){ .sa_handler = SIG_DFL }, NULL);
+	}
+}
+
+/* Is an access to @page stopped? It goes on all the same. */
+static bool stops(volatile uint8_t *page, bool write)
+{
+	int before = opened;
+
+	if (write)
+		*page = 'x';
+	else
+		*page;
+	return opened == before + 1 && opened_addr == (uint64_t)(page - memory);
+}
+
+static bool stops_read(uint64_t number)
+{
+	return stops(page(number), false);
+}
+
+static bool stops_write(uint64_t number)
+{
+	return stops(page(number) + 5, true);
 }
 
 static bool is_zero(uint64_t number)
@@ -225,7 +255,6 @@ static void test_no_load(void)
 	free_guest(vm);
 }
 
-/* More than a piece of poison, and its end is none of a piece. */
 static void test_purge(void)
 {
 	struct zvm *vm = new_guest("S,EW,5000-6800");
@@ -235,8 +264,10 @@ static void test_purge(void)
 	load(vm, SEG_SHARED);
 	*page(0x5000) = 'x';
 	purge(vm);
-	result(is_poison(0x5000) && is_poison(0x5fff) && is_poison(0x6000) && is_poison(0x6800),
-	       "purge: all pages read as poison", NULL);
+	result(stops_read(0x5000) && stops_write(0x5fff) && stops_read(0x6800),
+	       "purge: its pages cannot be accessed", NULL);
+	result(!stops_write(0x5000) && stops_read(0x5001),
+	       "purge: who is let through opens one page, once", NULL);
 	result(*page(0x4fff) == 'n' && *page(0x6801) == 'n', "purge: its neighbours are left alone",
 	       NULL);
 	load(vm, SEG_SHARED);
@@ -310,7 +341,7 @@ static void test_not_loaded(void)
 	free_guest(vm);
 
 	vm = new_guest("S,EW,5000-5FFF");
-	result(is_poison(0x5200), "never loaded: reads as poison", NULL);
+	result(stops_read(0x5200), "never loaded: cannot be read", NULL);
 	load(vm, SEG_SHARED);
 	result(reported("segment S: the guest touched page 52"), "read before the load", report);
 	free_guest(vm);
@@ -377,7 +408,11 @@ static void test_readonly(void)
 	make_image(16);
 	vm = new_guest("S,SR,5000-5010,");
 	load(vm, SEG_SHARED);
-	result(*page(0x5001) == 'b', "SR: can be read", NULL);
+	result(!stops_read(0x5001) && *page(0x5001) == 'b', "SR: can be read", NULL);
+	result(stops_write(0x5003), "SR: cannot be written to", NULL);
+	page(0x5003)[5] = 0;
+	result(stops_write(0x5010), "SR: nor beyond the image", NULL);
+	page(0x5010)[5] = 0;
 	*page(0x5001) = 'b';
 	memory_check(vm);
 	result(nothing_reported(), "SR: what was there is written again", report);
@@ -398,7 +433,7 @@ static void test_readonly(void)
 
 	vm = new_guest("S,SR,5000-5010,");
 	load(vm, SEG_NONSHARED);
-	*page(0x5002) = 'x';
+	result(!stops_write(0x5002), "SR: a copy of one's own is not protected", NULL);
 	purge(vm);
 	result(nothing_reported(), "SR: a copy of one's own can be written", report);
 	free_guest(vm);
@@ -409,6 +444,39 @@ static void test_readonly(void)
 	purge(vm);
 	result(reported("of type SC"), "SC: not even that", report);
 	result(image_byte(2 * 4096) == 'c', "SR, SC: the image has nothing of it", NULL);
+	free_guest(vm);
+}
+
+/* What was let through, as it is reported. */
+static void test_forbidden(void)
+{
+	struct zvm *vm;
+	struct segment *other;
+
+	make_image(16);
+	vm = new_guest("S,SR+EW,5000-500F+5010-5010,");
+	memory_forbidden(vm, 0x5000123);
+	result(reported("segment S: the guest used 5000123 while it was not loaded\n"),
+	       "an access before the load", report);
+	load(vm, SEG_SHARED);
+	memory_forbidden(vm, 0x500fff8);
+	result(reported("segment S: the guest wrote to 500FFF8, which is of type SR\n"),
+	       "a store to a type that is read-only", report);
+	memory_forbidden(vm, 0x5011000);
+	result(reported("the guest used 5011000, which is neither storage nor a segment\n"),
+	       "an access to what is nobody's", report);
+	add_segment(vm, "T,EW,6000-6010");
+	other = vm->segments->next;
+	other->range[0] = (struct seg_range){ 0x5000, 0x5020, SEG_EW };
+	memory_forbidden(vm, 0x5000456);
+	result(reported("segment S: the guest wrote to 5000456"),
+	       "what is loaded comes before what is not", report);
+	other->class = 'S';
+	memory_forbidden(vm, 0x5018000);
+	result(reported("the guest used 5018000, which is neither"), "a skeleton has no pages",
+	       report);
+	memory_open_all();
+	result(!stops_write(0x5002) && !stops_read(0x6000), "all can be opened", NULL);
 	free_guest(vm);
 }
 
@@ -426,6 +494,9 @@ static void test_nowhere(void)
 	*page(0x7fff) = 'x';
 	memory_check(vm);
 	result(reported("touched page 7FFF, which is neither"), "nor is the last one", report);
+	memory_clear(vm);
+	result(stops_read(0x4001) && stops_write(0x4fff) && stops_write(0x7000) &&
+	       !stops_write(0x3fff), "what is nobody's cannot be accessed", NULL);
 	memory_clear(vm);
 	result(is_zero(0x4000) && *page(0x3fff) == 'x',
 	       "what is nobody's can be cleared, and storage stays", NULL);
@@ -467,6 +538,8 @@ int main(void)
 	close(fd);
 	puts("TAP version 13");
 	make_memory();
+	sigaction(SIGSEGV, &(struct sigaction){ .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO },
+		  NULL);
 	test_addresses();
 	test_load();
 	test_no_load();
@@ -477,6 +550,7 @@ int main(void)
 	test_not_its_own();
 	test_of_others();
 	test_readonly();
+	test_forbidden();
 	test_nowhere();
 	test_code();
 	unlink(image);

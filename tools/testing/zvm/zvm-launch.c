@@ -17,6 +17,7 @@
  *	dump		link to the file of --dump
  *	seconds		what --timeout says
  *	room		MiB of the first storage extent, where kernel and ramdisk go
+ *	map		what is added to the kernel's symbols, in hex, and its System.map
  *	debug		what to type for --gdb, or nothing
  *	dry		is there for --dry-run
  *
@@ -77,36 +78,55 @@ static unsigned long long number_in(const char *dir, const char *name, const cha
 }
 
 /*
- * The kernel's symbols are in vmlinux, in its own directory or the tree's top. It
- * moves to CONFIG_KERNEL_IMAGE_BASE when it begins (arch/s390/boot/startup.c).
+ * The directory that has a file of the kernel: its own, or the tree's top. The kernel
+ * moves to CONFIG_KERNEL_IMAGE_BASE when it begins (arch/s390/boot/startup.c): @base is
+ * what is to be added to its symbols.
  */
-static void write_debug(const struct place *place, const struct options *options)
+static bool find_beside_kernel(const struct options *options, const char *name, char *dir,
+			       unsigned long long *base)
 {
 	static const char * const tops[] = { "", "/../../.." };
 	const char *slash = strrchr(options->kernel, '/');
-	char dir[PATH_MAX], path[PATH_MAX + 8];
-	unsigned long long base;
-	FILE *file;
+	char path[PATH_MAX + 16];
 	size_t i;
 
-	file = create_file(place, "debug");
-	fprintf(file, "gdb-multiarch -ex 'set endian big' -ex 'target remote %s/gdb'", place->dir);
 	for (i = 0; i < ARRAY_SIZE(tops); i++) {
 		snprintf(path, sizeof(path), "%.*s%s", slash ? (int)(slash - options->kernel) : 1,
 			 slash ? options->kernel : ".", tops[i]);
 		if (!realpath(path, dir))
 			continue;
-		snprintf(path, sizeof(path), "%s/vmlinux", dir);
+		snprintf(path, sizeof(path), "%s/%s", dir, name);
 		if (access(path, R_OK))
 			continue;
-		base = number_in(dir, ".config", "CONFIG_KERNEL_IMAGE_BASE=", false);
-		if (number_in(dir, "System.map", " T _text", true) >= base)
-			base = 0;
-		fprintf(file, " -ex 'symbol-file -o 0x%llx %s'", base, path);
-		break;
+		*base = number_in(dir, ".config", "CONFIG_KERNEL_IMAGE_BASE=", false);
+		if (number_in(dir, "System.map", " T _text", true) >= *base)
+			*base = 0;
+		return true;
 	}
+	return false;
+}
+
+static void write_debug(const struct place *place, const struct options *options)
+{
+	unsigned long long base;
+	char dir[PATH_MAX];
+	FILE *file;
+
+	file = create_file(place, "debug");
+	fprintf(file, "gdb-multiarch -ex 'set endian big' -ex 'target remote %s/gdb'", place->dir);
+	if (find_beside_kernel(options, "vmlinux", dir, &base))
+		fprintf(file, " -ex 'symbol-file -o 0x%llx %s/vmlinux'", base, dir);
 	fputc('\n', file);
 	close_file(file);
+}
+
+static void write_map(const struct place *place, const struct options *options)
+{
+	unsigned long long base;
+	char dir[PATH_MAX];
+
+	if (find_beside_kernel(options, "System.map", dir, &base))
+		write_value(place, "map", "%llx %s/System.map\n", base, dir);
 }
 
 static void write_names(const struct place *place, const struct list *modules)
@@ -141,6 +161,7 @@ static void prepare(const struct place *place, char **argv)
 		make_link(place, "profile", options.profile);
 	write_value(place, "seconds", "%s", options.timeout ? options.timeout : "");
 	write_value(place, "room", "%llu", layout.first);
+	write_map(place, &options);
 	if (options.gdb)
 		write_debug(place, &options);
 	if (options.dry_run)

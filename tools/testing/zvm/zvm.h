@@ -19,6 +19,7 @@
 #ifndef ZVM_H
 #define ZVM_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -43,6 +44,9 @@
 #define ZVM_MAX_EXTENTS	8
 /* The kernel is loaded at 0 and the initial ramdisk behind it. */
 #define ZVM_MIN_STORAGE	(64 * ZVM_MIB)
+
+/* To QEMU, by which the plugin opens all of guest memory: it is going to be dumped. */
+#define ZVM_DUMP_SIGNAL	SIGUSR2
 
 /* Numbered as in FINDSEGA's answer (asm/extmem.h). */
 enum seg_type { SEG_SW, SEG_EW, SEG_SR, SEG_ER, SEG_SN, SEG_EN, SEG_SC, SEG_NTYPES };
