@@ -39,6 +39,12 @@ export ZVM_BUILD := $(O)/zvm
 export SELFTESTS := $(O)/selftests
 export PATH := $(PATH):/usr/sbin:/sbin
 
+# What guests run: from a segment, to strain it, and with make shell.
+PROGRAMS := $(O)/userland/bash+perl+python3
+STRAIN := $(O)/userland/bash+coreutils+dash+diffutils+findutils+fio+mount+stress-ng
+plus = $(O)/userland/$(subst $() ,+,$(sort $(1)))
+ROOT ?= $(if $(PACKAGES),$(call plus,bash coreutils dash mount procps $(PACKAGES)))
+
 # For the kernel's own make: guests are s390 but for these.
 X86 := ARCH=x86_64 CROSS_COMPILE=x86_64-linux-gnu-
 
@@ -75,19 +81,19 @@ soak: $(B)/patched/bzImage rig selftests ## N=1000 rounds of random operations o
 mutants: $(B)/patched/bzImage rig selftests ## a kernel without each patch: its test has to fail; hours, goes on where it was
 	@ONLY= scripts/mutants $(B) $(BASE) "$(ONLY)"
 
-bench: $(B)/stock/bzImage $(B)/patched/bzImage rig selftests $(O)/programs/.unpacked ## what struct pages cost, against stock and the goals (MODES=)
-	@scripts/bench $(B) $(BASE) $(O)/programs $(MODES)
+bench: $(B)/stock/bzImage $(B)/patched/bzImage rig selftests plot-tools $(PROGRAMS)/.unpacked ## what struct pages cost, against stock and the goals (MODES=)
+	@scripts/bench $(B) $(BASE) $(PROGRAMS) $(MODES)
 
-xip: $(B)/stock/bzImage $(B)/patched/bzImage rig selftests $(O)/programs/.unpacked ## what execute in place saves, with a plot (GUESTS=)
-	@scripts/xip $(B) $(O)/programs $(GUESTS)
+xip: $(B)/stock/bzImage $(B)/patched/bzImage rig selftests plot-tools $(PROGRAMS)/.unpacked ## what execute in place saves, with a plot (GUESTS=)
+	@scripts/xip $(B) $(PROGRAMS) $(GUESTS)
 
-figures: $(B)/stock/bzImage $(B)/patched/bzImage rig selftests $(O)/programs/.unpacked ## bench and xip, into README and Documentation
-	@scripts/bench $(B) $(BASE) $(O)/programs || [ $$? = 1 ]
-	@scripts/xip $(B) $(O)/programs
+figures: $(B)/stock/bzImage $(B)/patched/bzImage rig selftests plot-tools $(PROGRAMS)/.unpacked ## bench and xip, into README and Documentation
+	@scripts/bench $(B) $(BASE) $(PROGRAMS) || [ $$? = 1 ]
+	@scripts/xip $(B) $(PROGRAMS)
 	@scripts/figures $(B) $(BASE)
 
-shell: $(B)/patched/bzImage rig selftests ## an interactive guest with a DCSS
-	@scripts/shell $(B)
+shell: $(B)/patched/bzImage rig selftests $(if $(PACKAGES),$(ROOT)/.unpacked) ## an interactive guest with a DCSS (PACKAGES=, ROOT=)
+	@scripts/shell $(B) "$(ROOT)"
 
 stock: $(B)/stock/bzImage ## only the stock kernel of BASE
 patched: $(B)/patched/bzImage ## only the patched kernel of BASE
@@ -120,11 +126,15 @@ help: ## this list
 	@echo "  ONLY=text       make check: cases with that in their name; PROGRAM/text"
 	@echo "                  make mutants: patches with that in their name"
 	@echo "  CONFIGS=        some of $(CONFIGS)"
+	@echo "  PACKAGES=       make shell: Debian's packages that the guest has"
+	@echo "  ROOT=           make shell: a directory or an image with its root file system"
 	@echo "  GUESTS=$(GUESTS)        how many make xip starts, at most"
 	@echo "  N=, SEED=       how many rounds make soak does, and where it begins"
 
 tools:
 	@scripts/install-tools $(O)/log/install-tools
+plot-tools: tools
+	@scripts/install-tools $(O)/log/install-tools bench
 pmem-tools: tools
 	@scripts/install-tools $(O)/log/install-tools pmem
 
@@ -166,12 +176,12 @@ rig: | tools
 	@$(PROGRESS) $(O)/log/zvm "build the virtual z/VM" \
 		$(MAKE) -C $(ZVM) O=$(O)/zvm
 
-# Real programs, to be started from a segment.
-$(O)/programs/.unpacked: $(ZVM)/unpack-debian
-	@scripts/install-tools $(O)/log/install-tools bench
-	@rm -rf $(O)/programs
-	@$(PROGRESS) $(O)/log/programs "fetch python3, perl and bash for s390x" \
-		$(ZVM)/unpack-debian --arch=s390x $(O)/programs python3 perl bash
+# Debian's packages for a guest; the directory is named by them.
+$(O)/userland/%/.unpacked: $(ZVM)/unpack-debian
+	@mkdir -p $(O)/userland
+	@rm -rf $(@D)
+	@$(PROGRESS) $(O)/log/userland "fetch packages for s390x: $(subst +, ,$*)" \
+		$(ZVM)/unpack-debian --arch=s390x $(@D) $(subst +, ,$*)
 	@touch $@
 
 # Once for all kernels, with the newest of the trees that are here.
@@ -192,5 +202,5 @@ pmem-selftests: $(B)/source/Makefile | pmem-tools
 
 FORCE:
 .PHONY: all xip bench check check-configs mutants table shell soak stock patched tree refresh \
-	series clean distclean help figures tools rig selftests pmem-tools pmem-rig \
+	series clean distclean help figures tools rig selftests plot-tools pmem-tools pmem-rig \
 	pmem-selftests $(CONFIGS) FORCE
