@@ -7,12 +7,11 @@
  * guests share and may write to is one file, which all of them have mapped.
  * Pages that are shared and read-only cannot be written to, and what is neither
  * storage nor loaded cannot be accessed at all: the host has a SIGSEGV where z/VM
- * has a protection or an addressing exception. A device has an error there, or gets
- * through, as CP does; then the host's page tables tell of it when the segment is
- * loaded or purged, or at the end.
+ * has a protection or an addressing exception. A device has an error there; where QEMU
+ * copies for it, and for CP, the page is opened, and the host's page tables tell of it
+ * when the segment is loaded or purged, or at the end.
  */
 #define _GNU_SOURCE
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -235,8 +234,18 @@ void memory_forbidden(struct zvm *vm, uint64_t addr)
 		zvm_violation(vm, "segment %s: the guest used %llX while it was not loaded",
 			      found->name, (unsigned long long)addr);
 	else
-		zvm_violation(vm, "segment %s: the guest wrote to %llX, which is of type %s",
-			      found->name, (unsigned long long)addr, seg_type_name(type));
+		zvm_violation(vm, "segment %s: the guest %s %llX, which is of type %s",
+			      found->name, seg_type_readonly(found, type) ? "wrote to" :
+			      "used, before it was loaded,", (unsigned long long)addr,
+			      seg_type_name(type));
+}
+
+/* Has code of this page been translated, since this was asked the last time? */
+static bool had_code(uint64_t page)
+{
+	uint8_t bit = 1 << page % 8;
+
+	return __atomic_fetch_and(&code_pages[page / 8], ~bit, __ATOMIC_RELAXED) & bit;
 }
 
 /* What is translated from these pages is not what they are going to have. */
@@ -249,9 +258,7 @@ static void forget_code(uint64_t first, uint64_t last)
 			page += 7;
 			continue;
 		}
-		if (__atomic_fetch_and(&code_pages[page / 8], ~(1 << page % 8), __ATOMIC_RELAXED) &
-			    1 << page % 8 &&
-		    memory_open(ram + (page << ZVM_PAGE_SHIFT), &addr))
+		if (had_code(page) && memory_open(ram + (page << ZVM_PAGE_SHIFT), &addr))
 			tell_changed(addr, ram + addr);
 	}
 }

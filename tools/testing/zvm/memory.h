@@ -9,6 +9,7 @@
 
 /* How the host names guest memory that is a memory-backend-memfd (zvm-run). */
 #define MEMORY_NAME	"memory-backend-memfd"
+
 /*
  * Something that the emulator knows of this page, at guest address @addr, is
  * not true any more. @content is what is there now.

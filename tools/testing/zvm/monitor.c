@@ -78,14 +78,19 @@ static bool tell(struct monitor *monitor, const char *command, const char *argum
 	return false;
 }
 
-/* The process that has the other end: what it is started by may have another one. */
-static void open_memory(const struct monitor *monitor)
+/*
+ * The guest must not change what it has any more. The process that is told is who has
+ * the other end: what it is started by may have another one.
+ */
+static void open_memory(struct monitor *monitor)
 {
 	struct ucred peer;
 	socklen_t len = sizeof(peer);
 
-	if (!getsockopt(monitor->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len))
-		kill(peer.pid, ZVM_DUMP_SIGNAL);
+	if (!tell(monitor, "stop", "") ||
+	    getsockopt(monitor->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) ||
+	    kill(peer.pid, ZVM_DUMP_SIGNAL))
+		fprintf(stderr, "zvm-run: --dump: segments that are not loaded may be missing\n");
 }
 
 /*
@@ -142,8 +147,10 @@ void serve_dumps(const char *dir, pid_t emulator)
 	while (!monitor.panicked) {
 		if (poll(fds, 2, -1) < 0 || (fds[0].revents && !hear(&monitor)))
 			return;
-		if (fds[1].revents && read(fds[1].fd, &info, sizeof(info)) == sizeof(info))
+		if (fds[1].revents && read(fds[1].fd, &info, sizeof(info)) == sizeof(info)) {
 			dump(&monitor, &place);
+			tell(&monitor, "cont", "");
+		}
 	}
 	dump(&monitor, &place);
 	tell(&monitor, "quit", "");

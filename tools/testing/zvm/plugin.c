@@ -21,6 +21,10 @@
 #define LC_BREAKING	0x110
 #define LC_PGM_OLD_PSW	0x150
 #define LC_PGM_NEW_PSW	0x1d0
+/* Those of all classes of interruption, from external to I/O, and where new ones are. */
+#define LC_FIRST_OLD_PSW	0x130
+#define LC_LAST_OLD_PSW		0x170
+#define LC_OLD_TO_NEW_PSW	0x80
 #define LC_BYTES	0x2000
 #define PGM_SPECIFICATION	6
 
@@ -57,6 +61,11 @@ static __thread unsigned int first_cpu, end_cpu;
 static __thread uint64_t forbidden_addr;
 /* It is CP that has the thread. */
 static __thread bool in_cp;
+
+static uint64_t *has_forbidden(unsigned int cpu)
+{
+	return qemu_plugin_scoreboard_find(forbidden.score, cpu);
+}
 
 static void enter_cp(void)
 {
@@ -202,6 +211,68 @@ static int run_stsi(const struct site *site)
 	return cc;
 }
 
+static bool read_guest(uint64_t addr, uint64_t *value)
+{
+	GByteArray *buf = g_byte_array_new();
+	bool there = qemu_plugin_read_memory_vaddr(addr, buf, sizeof(*value));
+
+	if (there)
+		*value = get_field(buf->data, 0);
+	g_byte_array_free(buf, 1);
+	return there;
+}
+
+/*
+ * Is it the first instruction of an interruption's handler? Then @mask and @addr become
+ * those of the program that was interrupted, whose general registers these still are.
+ */
+static void undo_interruption(uint64_t *mask, uint64_t *addr)
+{
+	const uint8_t *lowcore = vm.mem->real(&vm, get_register(prefix), LC_BYTES);
+	unsigned int old;
+
+	for (old = LC_FIRST_OLD_PSW; lowcore && old <= LC_LAST_OLD_PSW; old += 16) {
+		if (get_field(lowcore, old + LC_OLD_TO_NEW_PSW + 8) != *addr)
+			continue;
+		*mask = get_field(lowcore, old);
+		*addr = get_field(lowcore, old + 8);
+		return;
+	}
+}
+
+/* By the back chain, which the kernel keeps in each frame of its stacks. */
+static void report_callers(void)
+{
+	uint64_t frame = get_register(gpr[15]), next, caller;
+	int i;
+
+	zvm_violation(&vm, " return %016llX", (unsigned long long)get_register(gpr[14]));
+	for (i = 0; i < MAX_CALLERS && read_guest(frame + FRAME_BACK_CHAIN, &next) && next > frame; i++) {
+		if (!read_guest(next + FRAME_R14, &caller))
+			break;
+		zvm_violation(&vm, " caller %016llX", (unsigned long long)caller);
+		frame = next;
+	}
+}
+
+/* Behind the code with the access: that is before @data, or before a branch to it. */
+static void report_forbidden(unsigned int vcpu, void *data)
+{
+	uint64_t mask, addr = (uintptr_t)data;
+
+	(void)vcpu;
+	enter_cp();
+	memory_forbidden(&vm, forbidden_addr);
+	mask = get_register(psw_mask);
+	undo_interruption(&mask, &addr);
+	zvm_violation(&vm, " before %016llX", (unsigned long long)addr);
+	zvm_violation(&vm, " branch %016llX", (unsigned long long)get_register(last_break));
+	if (!(mask & PSW_PROBLEM_STATE))
+		report_callers();
+	system_close(&vm);
+	_exit(70);
+}
+
 /* Runs before the instruction; where CP answers, QEMU never executes it. */
 static void execute(unsigned int vcpu, void *data)
 {
@@ -209,9 +280,11 @@ static void execute(unsigned int vcpu, void *data)
 	static bool heard;
 	int cc = CP_NOT_MINE;
 
-	(void)vcpu;
 	if (get_register(psw_mask) & PSW_PROBLEM_STATE)
 		return;
+	/* In the same piece of code, before CP changes what is loaded. */
+	if (*has_forbidden(vcpu))
+		report_forbidden(vcpu, (void *)(uintptr_t)site->vaddr);
 	enter_cp();
 	if (!heard)
 		memory_clear(&vm);
@@ -241,57 +314,21 @@ static void execute(unsigned int vcpu, void *data)
 	qemu_plugin_set_pc(site->vaddr + 4);
 }
 
-static bool read_guest(uint64_t addr, uint64_t *value)
-{
-	GByteArray *buf = g_byte_array_new();
-	bool there = qemu_plugin_read_memory_vaddr(addr, buf, sizeof(*value));
-
-	if (there)
-		*value = get_field(buf->data, 0);
-	g_byte_array_free(buf, 1);
-	return there;
-}
-
-/* By the back chain, which the kernel keeps in each frame of its stacks. */
-static void report_callers(void)
-{
-	uint64_t frame = get_register(gpr[15]), next, caller;
-	int i;
-
-	zvm_violation(&vm, " return %016llX", (unsigned long long)get_register(gpr[14]));
-	for (i = 0; i < MAX_CALLERS && read_guest(frame + FRAME_BACK_CHAIN, &next) && next > frame; i++) {
-		if (!read_guest(next + FRAME_R14, &caller))
-			break;
-		zvm_violation(&vm, " caller %016llX", (unsigned long long)caller);
-		frame = next;
-	}
-}
-
-/* Behind the code with the access: that is before @data, or before a branch to it. */
-static void report_forbidden(unsigned int vcpu, void *data)
-{
-	(void)vcpu;
-	enter_cp();
-	memory_forbidden(&vm, forbidden_addr);
-	zvm_violation(&vm, " before %016llX", (unsigned long long)(uintptr_t)data);
-	zvm_violation(&vm, " branch %016llX", (unsigned long long)get_register(last_break));
-	if (!(get_register(psw_mask) & PSW_PROBLEM_STATE))
-		report_callers();
-	system_close(&vm);
-	_exit(70);
-}
-
 /*
  * The guest goes on to the end of this piece of code, where its registers can be
  * read. Who is not a CPU has no such end, and is let through.
  */
 static void on_fault(int signal, siginfo_t *info, void *context)
 {
+	int saved = errno;
+	bool is_guest;
 	uint64_t addr;
 	unsigned int i;
 
 	(void)context;
-	if (!memory_open(info->si_addr, &addr)) {
+	is_guest = memory_open(info->si_addr, &addr);
+	errno = saved;
+	if (!is_guest) {
 		/* A bug of QEMU's, or of this plugin: it happens again, and is fatal. */
 		sigaction(signal, &(struct sigaction){ .sa_handler = SIG_DFL }, NULL);
 		return;
@@ -300,14 +337,17 @@ static void on_fault(int signal, siginfo_t *info, void *context)
 		return;
 	forbidden_addr = addr;
 	for (i = first_cpu; i < end_cpu; i++)
-		*(uint64_t *)qemu_plugin_scoreboard_find(forbidden.score, i) = 1;
+		*has_forbidden(i) = 1;
 }
 
 /* QEMU gives pages to system calls, which know of no signal. */
 static void on_dump(int signal)
 {
+	int saved = errno;
+
 	(void)signal;
 	memory_open_all();
+	errno = saved;
 }
 
 static void watch(struct qemu_plugin_insn *insn)

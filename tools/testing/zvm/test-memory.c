@@ -440,7 +440,7 @@ static void test_readonly(void)
 
 	vm = new_guest("S,SC,5000-5010,");
 	load(vm, SEG_NONSHARED);
-	*page(0x5002) = 'x';
+	result(stops_write(0x5002), "SC: not even that can be written to", NULL);
 	purge(vm);
 	result(reported("of type SC"), "SC: not even that", report);
 	result(image_byte(2 * 4096) == 'c', "SR, SC: the image has nothing of it", NULL);
@@ -475,6 +475,10 @@ static void test_forbidden(void)
 	memory_forbidden(vm, 0x5018000);
 	result(reported("the guest used 5018000, which is neither"), "a skeleton has no pages",
 	       report);
+	vm->segments->load = SEG_NONSHARED;
+	memory_forbidden(vm, 0x5000456);
+	result(reported("segment S: the guest used, before it was loaded, 5000456"),
+	       "what can be written to has been loaded since", report);
 	memory_open_all();
 	result(!stops_write(0x5002) && !stops_read(0x6000), "all can be opened", NULL);
 	free_guest(vm);
