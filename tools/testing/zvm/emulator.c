@@ -165,6 +165,15 @@ static void put_console(FILE *file, const struct place *place, const struct opti
 	put_port(file, place, "stderr");
 }
 
+/* DIR/NAME; init knows the root by its serial number. */
+static void put_disk(FILE *file, const struct place *place, const char *name)
+{
+	put(file, "-drive");
+	put(file, "file=%s/%s,format=raw,if=none,id=%s", place->dir, name, name);
+	put(file, "-device");
+	put(file, "virtio-blk-ccw,drive=%s,serial=%s", name, name);
+}
+
 /* Links, as QEMU's options cannot have all names in them. */
 static void put_disks(FILE *file, const struct place *place, const struct list *disks)
 {
@@ -175,11 +184,31 @@ static void put_disks(FILE *file, const struct place *place, const struct list *
 		check_file("--disk", disks->item[i]);
 		snprintf(name, sizeof(name), "disk%u", i + 1);
 		make_link(place, name, disks->item[i]);
-		put(file, "-drive");
-		put(file, "file=%s/%s,format=raw,if=none,id=%s", place->dir, name, name);
-		put(file, "-device");
-		put(file, "virtio-blk-ccw,drive=%s", name);
+		put_disk(file, place, name);
 	}
+}
+
+/* Links to directories, by stage.c. */
+static void put_shares(FILE *file, const struct place *place, const struct list *shares)
+{
+	unsigned int i;
+
+	for (i = 1; i <= shares->n; i++) {
+		put(file, "-fsdev");
+		put(file, "local,id=share%u,path=%s/share%u,security_model=none,multidevs=remap", i,
+		    place->dir, i);
+		put(file, "-device");
+		put(file, "virtio-9p-ccw,fsdev=share%u,mount_tag=share%u", i, i);
+	}
+}
+
+/* zvm-run makes a disk of a directory. */
+static void put_root(FILE *file, const struct place *place, const char *root)
+{
+	struct stat st;
+
+	make_link(place, !stat(root, &st) && S_ISDIR(st.st_mode) ? "rootdir" : "root", root);
+	put_disk(file, place, "root");
 }
 
 /* A link to what was built, as QEMU's options cannot have all names in them. */
@@ -232,6 +261,9 @@ void write_arguments(const struct place *place, const struct options *options,
 	put_kernel(file, place, options, layout);
 	put_console(file, place, options);
 	put_disks(file, place, &options->disk);
+	put_shares(file, place, &options->share);
+	if (options->root)
+		put_root(file, place, options->root);
 	if (options->dump)
 		put_monitor(file, place);
 	if (options->gdb)

@@ -6,13 +6,16 @@
  *
  * zvm-run leaves in /zvm: "argv", the command's words, each ended by NUL, and
  * "mode", lines of "tty ROWS COLUMNS TERM", "merge" (stderr goes where stdout
- * goes) or "profile" (the kernel's symbols are wanted), and "modules", the names of
- * those that are needed for virtio.
+ * goes), "profile" (the kernel's symbols are wanted), "root" (the command has a disk as
+ * its root) or "disks N", "added", the paths of what a user has added, "shared", where the
+ * host's directories are to be, and "modules", the names of those that are needed for
+ * virtio.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -28,22 +31,25 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define __noreturn	__attribute__((noreturn))
-#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
-#define MAX_ARGS	4096
-/* Long after the host has found the time to tell the guest of its ports. */
-#define PORT_SECONDS	30
+#include "init.h"
 
-static const struct { const char *type, *where; } mounts[] = {
+#define __noreturn	__attribute__((noreturn))
+#define MAX_ARGS	4096
+
+const struct mounted mounts[] = {
 	{ "proc", "/proc" }, { "sysfs", "/sys" }, { "devtmpfs", "/dev" },
 	{ "tmpfs", "/tmp" }, { "debugfs", "/sys/kernel/debug" },
-	{ "tracefs", "/sys/kernel/tracing" },
+	{ "tracefs", "/sys/kernel/tracing" }, { NULL },
 };
 
 static struct {
 	bool tty;
 	bool merge;
 	bool profile;
+	bool root;
+	unsigned int disks;
+	bool no_root;
+	bool no_share;
 	struct winsize size;
 	char term[64];
 } mode;
@@ -67,7 +73,7 @@ static void __noreturn power_off(void)
 }
 
 /* The kernel's log is the place for what goes wrong in here. */
-static void complain(const char *what)
+void complain(const char *what)
 {
 	int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 
@@ -79,11 +85,11 @@ static void complain(const char *what)
 
 static void mount_all(void)
 {
-	size_t i;
+	const struct mounted *m;
 
-	for (i = 0; i < ARRAY_SIZE(mounts); i++) {
-		mkdir(mounts[i].where, 0755);
-		mount(mounts[i].type, mounts[i].where, mounts[i].type, 0, NULL);
+	for (m = mounts; m->type; m++) {
+		mkdir(m->where, 0755);
+		mount(m->type, m->where, m->type, 0, NULL);
 	}
 	mkdir("/dev/shm", 01777);
 	mount("tmpfs", "/dev/shm", "tmpfs", 0, NULL);
@@ -105,7 +111,7 @@ static void open_standard_files(void)
 		close(fd);
 }
 
-static size_t read_file(const char *path, char *buf, size_t size)
+size_t read_file(const char *path, char *buf, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	size_t len = 0;
@@ -121,11 +127,15 @@ static size_t read_file(const char *path, char *buf, size_t size)
 
 static void read_mode(void)
 {
-	char buf[256];
+	char buf[256], *disks;
 
 	read_file("/zvm/mode", buf, sizeof(buf));
+	disks = strstr(buf, "disks ");
+	if (disks)
+		mode.disks = atoi(disks + strlen("disks "));
 	mode.merge = strstr(buf, "merge");
 	mode.profile = strstr(buf, "profile");
+	mode.root = strstr(buf, "root");
 	mode.tty = sscanf(buf, "tty %hu %hu %63s", &mode.size.ws_row, &mode.size.ws_col,
 			  mode.term) == 3;
 }
@@ -167,6 +177,43 @@ static void load_module(void)
 		modprobe("dcssblk");
 }
 
+/* The kernel calls them vda and so on as it finds them, which is in any order. */
+static void name_disks(void)
+{
+	char path[DISK_PATH], link[32], serial[16];
+	unsigned int i;
+
+	for (i = 1; i <= mode.disks; i++) {
+		snprintf(serial, sizeof(serial), "disk%u", i);
+		snprintf(link, sizeof(link), "/dev/disk%u", i);
+		if (!find_disk(serial, path) || symlink(path, link))
+			complain(link);
+	}
+}
+
+static bool mount_share(const char *path, int number)
+{
+	char tag[16];
+
+	snprintf(tag, sizeof(tag), "share%d", number);
+	make_place(path, S_IFDIR);
+	return !mount(tag, path, "9p", 0, "trans=virtio,version=9p2000.L,msize=524288");
+}
+
+/* The host's directories; false if one of them is missing. */
+static bool mount_shares(void)
+{
+	char buf[1 << 16], *path, *next = buf;
+	bool done = true;
+	int n = 0;
+
+	read_file("/zvm/shared", buf, sizeof(buf));
+	while ((path = strsep(&next, "\n")))
+		if (*path)
+			done = mount_share(path, ++n) && done;
+	return done;
+}
+
 static int find_port(const char *name, int flags)
 {
 	DIR *dir = opendir("/sys/class/virtio-ports");
@@ -196,7 +243,7 @@ static int open_port(const char *name, int flags)
 {
 	int fd, tries;
 
-	for (tries = 0; tries < PORT_SECONDS * 100; tries++) {
+	for (tries = 0; tries < DEVICE_SECONDS * 100; tries++) {
 		fd = find_port(name, flags);
 		if (fd >= 0)
 			return fd;
@@ -277,7 +324,15 @@ static void __noreturn run(char **argv)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
-	setenv("PATH", "/bin:/sbin:/usr/bin:/usr/sbin", 1);
+	if (mode.no_share) {
+		fprintf(stderr, "zvm-run: --share: this kernel has no 9p\n");
+		_exit(126);
+	}
+	if (mode.no_root || (mode.root && (chroot(ROOT) || chdir("/")))) {
+		fprintf(stderr, "zvm-run: --root: no file system that the guest knows\n");
+		_exit(126);
+	}
+	setenv("PATH", "/bin:/sbin:/usr/bin:/usr/sbin:/usr/local/bin", 1);
 	setenv("HOME", "/root", 1);
 	setenv("TERM", mode.tty ? mode.term : "dumb", 1);
 	execvp(argv[0], argv);
@@ -425,6 +480,9 @@ int main(void)
 	if (!is_complete())
 		power_off();
 	load_module();
+	name_disks();
+	mode.no_share = !mount_shares();
+	mode.no_root = mode.root && !enter_root();
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, NULL);
@@ -435,6 +493,8 @@ int main(void)
 	status = serve(pid, signalfd(-1, &set, SFD_CLOEXEC));
 	if (mode.profile)
 		report_symbols();
+	if (mode.root)
+		leave_root();
 	report_status(status);
 	power_off();
 }

@@ -50,6 +50,7 @@ struct list {
  * @storage: --storage
  * @system: --system
  * @smp: --smp
+ * @root: --root
  * @transcript: --transcript
  * @dump: --dump
  * @log: --log
@@ -59,6 +60,7 @@ struct list {
  * @dcss: --dcss
  * @add: --add
  * @disk: --disk
+ * @share: --share
  * @cp_fail: --cp-fail
  * @qemu: --qemu
  * @edat: --edat
@@ -74,6 +76,7 @@ struct options {
 	char *storage;
 	char *system;
 	char *smp;
+	char *root;
 	char *transcript;
 	char *dump;
 	char *log;
@@ -84,6 +87,7 @@ struct options {
 	struct list dcss;
 	struct list add;
 	struct list disk;
+	struct list share;
 	struct list cp_fail;
 	struct list qemu;
 	bool edat;

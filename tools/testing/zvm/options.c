@@ -34,6 +34,8 @@ static const struct {
 	{ "--smp", VALUE, offsetof(struct options, smp) },
 	{ "--add", LIST, offsetof(struct options, add) },
 	{ "--disk", LIST, offsetof(struct options, disk) },
+	{ "--share", LIST, offsetof(struct options, share) },
+	{ "--root", MAYBE, offsetof(struct options, root) },
 	{ "--append", LIST, offsetof(struct options, append) },
 	{ "--edat", FLAG, offsetof(struct options, edat) },
 	{ "--icount", FLAG, offsetof(struct options, icount) },
@@ -157,6 +159,14 @@ static void check_modules(const char *modules)
 		give_up(STATUS_USAGE, "--modules '%.*s' has no lib/modules", SHOWN_PATH, modules);
 }
 
+static void check_root(const char *root)
+{
+	struct stat st;
+
+	if (root && (stat(root, &st) || !S_ISDIR(st.st_mode)))
+		check_file("--root", root);
+}
+
 static void check_writable(const char *option, const char *path)
 {
 	int fd;
@@ -230,6 +240,7 @@ void check_options(const struct options *options)
 	check_file("--kernel", options->kernel ? options->kernel : "");
 	check_modules(options->modules);
 	check_module(options);
+	check_root(options->root);
 	check_writable("--transcript", options->transcript);
 	check_writable("--log", options->log);
 	check_dump(options->dump);

@@ -82,20 +82,24 @@ static void write_mode(const struct place *place, const struct options *options)
 	}
 	if (options->profile)
 		fputs("profile\n", file);
+	if (options->root)
+		fputs("root\n", file);
+	if (options->disk.n)
+		fprintf(file, "disks %u\n", options->disk.n);
 	close_file(file);
 }
 
-static void check_path(const char *add, const char *path)
+static void check_path(const char *option, const char *value, const char *path)
 {
 	size_t len = strlen(path);
 
 	if (path[len - 1] == '/' || strstr(path, "/../") ||
 	    (len >= 3 && !strcmp(path + len - 3, "/..")))
-		give_up(STATUS_USAGE, "--add '%.*s': the path in the guest has to name a file",
-			SHOWN_PATH, add);
+		give_up(STATUS_USAGE, "%s '%.*s': the path in the guest has to name a file", option,
+			SHOWN_PATH, value);
 	if (begins_with(path, mounted, ARRAY_SIZE(mounted)))
-		give_up(STATUS_USAGE, "--add '%.*s': the guest mounts something else over %.*s",
-			SHOWN_PATH, add, SHOWN_PATH, path);
+		give_up(STATUS_USAGE, "%s '%.*s': the guest mounts something else over %.*s",
+			option, SHOWN_PATH, value, SHOWN_PATH, path);
 }
 
 /* The last part of a file's name on the host; a directory may end in slashes. */
@@ -111,31 +115,31 @@ static void default_path(const char *file, char *path)
 }
 
 /* FILE[:PATH]; a file whose name has a colon is given with its PATH. */
-static void split_add(const char *add, char *file, char *path)
+static void split(const char *option, const char *value, char *file, char *path)
 {
-	const char *colon = strrchr(add, ':');
+	const char *colon = strrchr(value, ':');
 
-	if (strlen(add) >= PATH_MAX)
-		give_up(STATUS_USAGE, "--add '%.*s' is missing", SHOWN_PATH, add);
+	if (strlen(value) >= PATH_MAX)
+		give_up(STATUS_USAGE, "%s '%.*s' is missing", option, SHOWN_PATH, value);
 	if (colon && colon[1] != '/')
-		give_up(STATUS_USAGE, "--add '%.*s': the path in the guest has to begin with /",
-			SHOWN_PATH, add);
-	snprintf(file, PATH_MAX, "%.*s", colon ? (int)(colon - add) : PATH_MAX, add);
+		give_up(STATUS_USAGE, "%s '%.*s': the path in the guest has to begin with /",
+			option, SHOWN_PATH, value);
+	snprintf(file, PATH_MAX, "%.*s", colon ? (int)(colon - value) : PATH_MAX, value);
 	if (colon)
 		snprintf(path, PATH_MAX, "%s", colon + 1);
 	else
 		default_path(file, path);
+	if (access(file, F_OK))
+		give_up(STATUS_USAGE, "%s '%.*s' is missing", option, SHOWN_PATH, file);
+	check_path(option, value, path);
 }
 
-static void stage_file(const struct place *place, const char *add)
+static void stage_file(const struct place *place, const char *add, FILE *added)
 {
 	char file[PATH_MAX], path[PATH_MAX], name[PATH_MAX + 8], link[PATH_MAX];
 	struct stat st;
 
-	split_add(add, file, path);
-	if (access(file, F_OK))
-		give_up(STATUS_USAGE, "--add '%.*s' is missing", SHOWN_PATH, file);
-	check_path(add, path);
+	split("--add", add, file, path);
 	snprintf(name, sizeof(name), "guest%s",
 		 path + (begins_with(path, merged, ARRAY_SIZE(merged)) ? strlen("/usr") : 0));
 	path_to(link, place, "%s", name);
@@ -144,6 +148,22 @@ static void stage_file(const struct place *place, const char *add)
 		give_up(STATUS_USAGE, "--add '%.*s': another --add is in the way of %.*s",
 			SHOWN_PATH, add, SHOWN_PATH, path);
 	make_link(place, name, file);
+	fprintf(added, "%s\n", path);
+}
+
+/* QEMU finds it by its link, and init by its line. */
+static void stage_share(const struct place *place, const char *share, unsigned int number,
+			FILE *shared)
+{
+	char dir[PATH_MAX], path[PATH_MAX], name[32];
+	struct stat st;
+
+	split("--share", share, dir, path);
+	if (stat(dir, &st) || !S_ISDIR(st.st_mode))
+		give_up(STATUS_USAGE, "--share '%.*s' is no directory", SHOWN_PATH, dir);
+	snprintf(name, sizeof(name), "share%u", number);
+	make_link(place, name, dir);
+	fprintf(shared, "%s\n", path);
 }
 
 /**
@@ -153,10 +173,17 @@ static void stage_file(const struct place *place, const char *add)
  */
 void stage_files(const struct place *place, const struct options *options)
 {
+	FILE *added, *shared;
 	unsigned int i;
 
 	write_command(place, options->command);
 	write_mode(place, options);
+	added = create_file(place, "guest/zvm/added");
 	for (i = 0; i < options->add.n; i++)
-		stage_file(place, options->add.item[i]);
+		stage_file(place, options->add.item[i], added);
+	close_file(added);
+	shared = create_file(place, "guest/zvm/shared");
+	for (i = 0; i < options->share.n; i++)
+		stage_share(place, options->share.item[i], i + 1, shared);
+	close_file(shared);
 }

@@ -11,6 +11,7 @@
  *	conf		the plugin's configuration
  *	arguments	QEMU's arguments, each ended by NUL
  *	guest		files for the initial ramdisk
+ *	root, rootdir	link to the file, or to the directory, of --root
  *	modules		link to the directory of --modules
  *	names		of --module, one in a line
  *	keep		link to the file of --log

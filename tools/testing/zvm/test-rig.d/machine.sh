@@ -13,7 +13,7 @@ dmesg | grep 'z/VM guest operating system'
 grep 'System RAM' /proc/iomem
 echo "cpus $(nproc)"
 cat /proc/cmdline "/root/it's a file" /opt/dir/sub/file
-head -c 64 /dev/vda
+head -c 64 /dev/disk1
 grep 'Control Program' /proc/sysinfo
 vmcp foo bar || echo "vmcp: $?"
 vmcp -k query console || echo "vmcp: $?"
