@@ -12,7 +12,7 @@ GUESTS ?= 8
 SEED ?=
 # Other kernels and machines: what make check-configs is to run.
 CONFIGS ?= dcssblk-distro admin-distro pressure-distro zram-distro kaslr-distro \
-	pmem-stock pmem-patched
+	pmem-stock pmem-patched stress-ext4 stress-xfs
 JOBS ?= $(shell echo $$(($$(nproc) + 1)))
 
 BASES := $(notdir $(patsubst %/series,%,$(wildcard patches/*/series)))
@@ -41,7 +41,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 
 # What guests run: from a segment, to strain it, and with make shell.
 PROGRAMS := $(O)/userland/bash+perl+python3
-STRAIN := $(O)/userland/bash+coreutils+dash+diffutils+findutils+fio+mount+stress-ng
+export STRAIN := $(O)/userland/bash+coreutils+dash+diffutils+findutils+fio+mount+stress-ng
 plus = $(O)/userland/$(subst $() ,+,$(sort $(1)))
 ROOT ?= $(if $(PACKAGES),$(call plus,bash coreutils dash mount procps $(PACKAGES)))
 
@@ -171,6 +171,7 @@ $(addprefix $(B)/,$(addsuffix /bzImage,stock patched debug distro pmem-stock pme
 # A group of check-configs, and the kernel that it boots.
 dcssblk-distro admin-distro pressure-distro zram-distro kaslr-distro: $(B)/distro/bzImage rig selftests
 pmem-stock pmem-patched: %: $(B)/%/bzImage pmem-rig pmem-selftests
+stress-ext4 stress-xfs: $(B)/patched/bzImage rig selftests $(STRAIN)/.unpacked
 
 rig: | tools
 	@$(PROGRESS) $(O)/log/zvm "build the virtual z/VM" \
