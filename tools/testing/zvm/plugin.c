@@ -247,8 +247,9 @@ static void report_callers(void)
 	int i;
 
 	zvm_violation(&vm, " return %016llX", (unsigned long long)get_register(gpr[14]));
-	for (i = 0; i < MAX_CALLERS && read_guest(frame + FRAME_BACK_CHAIN, &next) && next > frame; i++) {
-		if (!read_guest(next + FRAME_R14, &caller))
+	for (i = 0; i < MAX_CALLERS; i++) {
+		if (!read_guest(frame + FRAME_BACK_CHAIN, &next) || next <= frame ||
+		    !read_guest(next + FRAME_R14, &caller))
 			break;
 		zvm_violation(&vm, " caller %016llX", (unsigned long long)caller);
 		frame = next;
@@ -477,6 +478,8 @@ static void read_configuration(const char *path)
 __attribute__((visibility("default")))
 int qemu_plugin_install(uint64_t id, const struct qemu_info *info, int argc, char **argv)
 {
+	struct sigaction fault = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_RESTART };
+	struct sigaction dump = { .sa_handler = on_dump, .sa_flags = SA_RESTART };
 	char err[512];
 
 	(void)info;
@@ -487,10 +490,8 @@ int qemu_plugin_install(uint64_t id, const struct qemu_info *info, int argc, cha
 	if (system_join(&vm, err, sizeof(err)))
 		zvm_die("%s", err);
 	forbidden.score = qemu_plugin_scoreboard_new(sizeof(uint64_t));
-	sigaction(SIGSEGV, &(struct sigaction){ .sa_sigaction = on_fault,
-						.sa_flags = SA_SIGINFO | SA_RESTART }, NULL);
-	sigaction(ZVM_DUMP_SIGNAL, &(struct sigaction){ .sa_handler = on_dump,
-							.sa_flags = SA_RESTART }, NULL);
+	sigaction(SIGSEGV, &fault, NULL);
+	sigaction(ZVM_DUMP_SIGNAL, &dump, NULL);
 	qemu_plugin_register_vcpu_init_cb(id, start, NULL);
 	qemu_plugin_register_vcpu_tb_trans_cb(id, translate, NULL);
 	qemu_plugin_register_atexit_cb(id, finish, NULL);

@@ -535,6 +535,7 @@ static void test_code(void)
 
 int main(void)
 {
+	struct sigaction fault = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO };
 	int fd = mkstemp(image);
 
 	if (fd < 0)
@@ -542,8 +543,7 @@ int main(void)
 	close(fd);
 	puts("TAP version 13");
 	make_memory();
-	sigaction(SIGSEGV, &(struct sigaction){ .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO },
-		  NULL);
+	sigaction(SIGSEGV, &fault, NULL);
 	test_addresses();
 	test_load();
 	test_no_load();
