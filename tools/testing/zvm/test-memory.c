@@ -107,8 +107,8 @@ static uint8_t *page(uint64_t number)
 }
 
 /* How often the guest had to be let through, and where that was the last time. */
-static volatile int opened;
-static volatile uint64_t opened_addr;
+static int opened;
+static uint64_t opened_addr;
 
 static void on_fault(int signal, siginfo_t *info, void *context)
 {
@@ -124,15 +124,17 @@ static void on_fault(int signal, siginfo_t *info, void *context)
 }
 
 /* Is an access to @page stopped? It goes on all the same. */
-static bool stops(volatile uint8_t *page, bool write)
+static bool stops(uint8_t *page, bool write)
 {
 	int before = opened;
 
+	/* The compiler is to see that more may happen than a load or a store. */
 	if (write)
-		*page = 'x';
+		__atomic_store_n(page, 'x', __ATOMIC_SEQ_CST);
 	else
-		*page;
-	return opened == before + 1 && opened_addr == (uint64_t)(page - memory);
+		__atomic_load_n(page, __ATOMIC_SEQ_CST);
+	return __atomic_load_n(&opened, __ATOMIC_SEQ_CST) == before + 1 &&
+	       opened_addr == (uint64_t)(page - memory);
 }
 
 static bool stops_read(uint64_t number)
