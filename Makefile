@@ -41,7 +41,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 
 # What guests run: from a segment, to strain it, and with make shell.
 PROGRAMS := $(O)/userland/bash+perl+python3
-export STRAIN := $(O)/userland/bash+coreutils+dash+diffutils+findutils+fio+mount+stress-ng
+export STRAIN := $(O)/userland/bash+coreutils+dash+diffutils+findutils+fio+grep+mount+sed+stress-ng
 plus = $(O)/userland/$(subst $() ,+,$(sort $(1)))
 ROOT ?= $(if $(PACKAGES),$(call plus,bash coreutils dash mount procps $(PACKAGES)))
 
