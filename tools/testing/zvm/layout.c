@@ -101,6 +101,8 @@ void lay_out(const struct place *place, const struct options *options, struct la
 	configure_list(&vm, conf, "cp-fail", &options->cp_fail);
 	check_images(&vm);
 	fprintf(conf, "size %llu\n", (unsigned long long)address_space(&vm));
+	if (options->icount && vm.nr_cpus > 1)
+		put_value(conf, "no-registers", "1");
 	close_file(conf);
 	layout->memory = address_space(&vm) / ZVM_MIB;
 	layout->first = (vm.extent[0].last + 1) / ZVM_MIB;

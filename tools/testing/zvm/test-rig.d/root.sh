@@ -37,13 +37,13 @@ check '--root: the directory is not changed' grep -q '^of this root$' "$root/etc
 
 truncate -s 64M "$work/image"
 PATH=$PATH:/usr/sbin:/sbin mkfs.ext4 -q -d "$root" "$work/image"
-boot --root "$work/image" --disk "$work/shared" <<'END'
+boot --root "$work/image" --disk "$work/scratch" <<'END'
 END
 check '--root: as any disk it needs its file' exited 2
-: >"$work/shared"
-truncate -s 4096 "$work/shared"
+: >"$work/scratch"
+truncate -s 4096 "$work/scratch"
 for try in first second; do
-	boot --root "$work/image" --disk "$work/shared" <<END
+	boot --root "$work/image" --disk "$work/scratch" <<END
 cat "/sys/block/\$(basename "\$(readlink /dev/disk1)")/size"
 cat /etc/mark
 echo 'after the $try time' >/etc/mark

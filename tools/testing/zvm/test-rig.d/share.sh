@@ -3,17 +3,17 @@
 #
 # Directories of the host, in the guest.
 
-mkdir -p "$work/shared/below" "$work/second,with comma"
-echo 'of the host' >"$work/shared/below/file"
-cat >"$work/in_share" <<'END'
+mkdir -p "$work/host/below" "$work/second,with comma"
+echo 'of the host' >"$work/host/below/file"
+cat >"$work/in-host" <<'END'
 cat /deep/place/below/file
 echo 'of the guest' >/deep/place/below/new
 sh /deep/place/program
 ls -d /root/second*
 END
-echo 'echo executed' >"$work/shared/program"
+echo 'echo executed' >"$work/host/program"
 
-boot --share "$work/shared:/deep/place" --share "$work/second,with comma" <"$work/in_share"
+boot --share "$work/host:/deep/place" --share "$work/second,with comma" <"$work/in-host"
 if says 'this kernel has no 9p'; then
 	check '--share: a kernel without 9p is 126' exited 126
 	ok '--share # SKIP this kernel has no 9p'
@@ -21,7 +21,7 @@ if says 'this kernel has no 9p'; then
 fi
 check '--share: the run is clean' exited 0
 check '--share: the guest reads it' has '^of the host$'
-check '--share: and writes to it' grep -q '^of the guest$' "$work/shared/below/new"
+check '--share: and writes to it' grep -q '^of the guest$' "$work/host/below/new"
 check '--share: and executes it' has '^executed$'
 check '--share: the default is below /root' has '^/root/second,with comma$'
 
@@ -31,14 +31,14 @@ cp "$rig/busybox" "$root/bin/"
 for applet in sh cat ls; do
 	ln -sf busybox "$root/bin/$applet"
 done
-boot --root "$root" --share "$work/shared:/deep/place" \
-	--share "$work/second,with comma" <"$work/in_share"
+boot --root "$root" --share "$work/host:/deep/place" \
+	--share "$work/second,with comma" <"$work/in-host"
 check '--share: with --root' has '^of the host$'
 check '--share: with --root it is executed' has '^executed$'
 rm -rf "$root"
 
-zvm_run --share "$work/in_share" -- true </dev/null
+zvm_run --share "$work/in-host" -- true </dev/null
 check '--share: a file is none' exited 2
-check '--share: a file, and says so' says "^zvm-run: --share '.*in_share' is no directory"
-zvm_run --share "$work/shared:/proc/it" -- true </dev/null
+check '--share: a file, and says so' says "^zvm-run: --share '.*in-host' is no directory"
+zvm_run --share "$work/host:/proc/it" -- true </dev/null
 check '--share: where the guest has something else' says "mounts something else over /proc/it"

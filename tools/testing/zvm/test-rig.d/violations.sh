@@ -74,6 +74,14 @@ if [ -e "$(dirname "$ZVM_KERNEL")/System.map" ]; then
 	check 'beside busy CPUs: it is the right one' says '^ [rc][a-z]* [0-9A-F]* ksys_write+'
 fi
 
+boot --icount --smp 2 --dcss "SR,SR,30000-3000F,$work/sr" <<'END'
+echo SR >/sys/devices/dcssblk/add
+devmem 0x30003000 64 1
+echo goes on
+END
+check '--icount, two CPUs: it is found' says 'the guest wrote to 30003000'
+check '--icount, two CPUs: it ends there' eval '! has "^goes on"'
+
 boot --dcss EW,EW,30000-3000F <<'END'
 echo EW >/sys/devices/dcssblk/add
 devmem 0x30000000 64 1
