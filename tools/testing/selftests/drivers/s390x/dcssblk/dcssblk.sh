@@ -33,7 +33,7 @@
 #	-p SWAP:SEGMENT:FSTYPE[:ro][:large][,SEGMENT:FSTYPE...]
 #				memory is short and the first segment, or
 #				/dev/zram0, is a swap area, see pressure.c: best
-#				in 96 MiB of storage
+#				in 100 MiB of storage
 #	-P REGEX		only what has such a name ("EXT4: gup"), and
 #				what it needs
 #	-C TEXT			only cases of it whose name contains TEXT
