@@ -150,7 +150,7 @@ static void put_stdio(FILE *file, const char *name, const char *device)
 static void put_console(FILE *file, const struct place *place, const struct options *options)
 {
 	put(file, "-device");
-	put(file, "virtio-serial-ccw,max_ports=8");
+	put(file, "virtio-serial-ccw,max_ports=9");
 	put_output(file, place, "console", "virtconsole");
 	put_port(file, place, "boot");
 	put_port(file, place, "status");
@@ -158,11 +158,18 @@ static void put_console(FILE *file, const struct place *place, const struct opti
 		put_port(file, place, "symbols");
 	if (place->tty) {
 		put_stdio(file, "tty", "virtconsole");
-		return;
+	} else {
+		put_stdio(file, "in", "virtserialport,name=zvm.stdin");
+		put_port(file, place, "stdout");
+		put_port(file, place, "stderr");
 	}
-	put_stdio(file, "in", "virtserialport,name=zvm.stdin");
-	put_port(file, place, "stdout");
-	put_port(file, place, "stderr");
+	/* After the command's own: init counts them. */
+	if (options->console) {
+		put(file, "-chardev");
+		put(file, "socket,id=extra,path=%s/extra,server=on,wait=off", place->dir);
+		put(file, "-device");
+		put(file, "virtconsole,chardev=extra");
+	}
 }
 
 /* DIR/NAME; init knows the root by its serial number. */

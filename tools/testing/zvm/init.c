@@ -6,10 +6,10 @@
  *
  * zvm-run leaves in /zvm: "argv", the command's words, each ended by NUL, and
  * "mode", lines of "tty ROWS COLUMNS TERM", "merge" (stderr goes where stdout
- * goes), "profile" (the kernel's symbols are wanted), "root" (the command has a disk as
- * its root) or "disks N", "added", the paths of what a user has added, "shared", where the
- * host's directories are to be, and "modules", the names of those that are needed for
- * virtio.
+ * goes), "console TERM" (a shell beside the command is wanted), "profile" (the
+ * kernel's symbols are wanted), "root" (the command has a disk as its root) or "disks N",
+ * "added", the paths of what a user has added, "shared", where the host's directories are
+ * to be, and "modules", the names of those that are needed for virtio.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -45,6 +45,7 @@ const struct mounted mounts[] = {
 static struct {
 	bool tty;
 	bool merge;
+	bool console;
 	bool profile;
 	bool root;
 	unsigned int disks;
@@ -127,12 +128,14 @@ size_t read_file(const char *path, char *buf, size_t size)
 
 static void read_mode(void)
 {
-	char buf[256], *disks;
+	char buf[256], *disks, *console;
 
 	read_file("/zvm/mode", buf, sizeof(buf));
 	disks = strstr(buf, "disks ");
 	if (disks)
 		mode.disks = atoi(disks + strlen("disks "));
+	console = strstr(buf, "console ");
+	mode.console = console && sscanf(console, "console %63s", mode.term) == 1;
 	mode.merge = strstr(buf, "merge");
 	mode.profile = strstr(buf, "profile");
 	mode.root = strstr(buf, "root");
@@ -334,28 +337,68 @@ static void __noreturn run(char **argv)
 	}
 	setenv("PATH", "/bin:/sbin:/usr/bin:/usr/sbin:/usr/local/bin", 1);
 	setenv("HOME", "/root", 1);
-	setenv("TERM", mode.tty ? mode.term : "dumb", 1);
+	setenv("TERM", isatty(0) ? mode.term : "dumb", 1);
 	execvp(argv[0], argv);
 	fprintf(stderr, "zvm-run: %s: %s\n", argv[0], strerror(errno));
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
-static pid_t start_on_tty(char **argv)
+/* QEMU tells of it as it does of a port: see open_port(). */
+static int open_console(int number)
 {
-	pid_t pid = fork();
+	char path[32];
+	int fd, tries;
+
+	snprintf(path, sizeof(path), "/dev/hvc%d", number);
+	for (tries = 0; tries < DEVICE_SECONDS * 100; tries++) {
+		fd = open(path, O_RDWR);
+		if (fd >= 0)
+			return fd;
+		usleep(10000);
+	}
+	complain(path);
+	_exit(126);
+}
+
+static void __noreturn run_on_console(int number, char **argv)
+{
 	int fd;
 
-	if (pid)
-		return pid;
 	setsid();
-	fd = open("/dev/hvc1", O_RDWR);
+	fd = open_console(number);
 	ioctl(fd, TIOCSCTTY, 0);
-	ioctl(fd, TIOCSWINSZ, &mode.size);
+	if (mode.tty)
+		ioctl(fd, TIOCSWINSZ, &mode.size);
 	dup2(fd, 0);
 	dup2(fd, 1);
 	dup2(fd, 2);
 	close(fd);
 	run(argv);
+}
+
+static pid_t start_on_tty(char **argv)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		run_on_console(1, argv);
+	return pid;
+}
+
+/* A process that keeps a shell on the last console, for who attaches to it. */
+static void keep_shell(void)
+{
+	static char *argv[] = { "sh", "-c", "exec $(command -v bash || echo sh)", NULL };
+
+	if (fork())
+		return;
+	signal(SIGCHLD, SIG_DFL);
+	for (;;) {
+		if (!fork())
+			run_on_console(mode.tty ? 2 : 1, argv);
+		wait(NULL);
+		sleep(1);
+	}
 }
 
 static pid_t start_on_pipes(char **argv)
@@ -489,6 +532,8 @@ int main(void)
 	signal(SIGPIPE, SIG_IGN);
 	if (chdir("/"))
 		complain("/");
+	if (mode.console)
+		keep_shell();
 	pid = mode.tty ? start_on_tty(argv) : start_on_pipes(argv);
 	status = serve(pid, signalfd(-1, &set, SFD_CLOEXEC));
 	if (mode.profile)

@@ -67,6 +67,7 @@ struct list {
  * @icount: --icount
  * @skip_idle: --skip-idle
  * @gdb: --gdb
+ * @console: --console
  * @dry_run: --dry-run
  * @command: the command's words, ended by NULL
  */
@@ -94,6 +95,7 @@ struct options {
 	bool icount;
 	bool skip_idle;
 	bool gdb;
+	bool console;
 	bool dry_run;
 	char **command;
 };

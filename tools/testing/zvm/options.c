@@ -43,6 +43,7 @@ static const struct {
 	{ "--cp-fail", LIST, offsetof(struct options, cp_fail) },
 	{ "--qemu", LIST, offsetof(struct options, qemu) },
 	{ "--gdb", FLAG, offsetof(struct options, gdb) },
+	{ "--console", FLAG, offsetof(struct options, console) },
 	{ "--dry-run", FLAG, offsetof(struct options, dry_run) },
 	{ "--transcript", MAYBE, offsetof(struct options, transcript) },
 	{ "--dump", MAYBE, offsetof(struct options, dump) },

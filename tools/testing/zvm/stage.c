@@ -73,13 +73,16 @@ static void write_mode(const struct place *place, const struct options *options)
 	FILE *file = create_file(place, "guest/zvm/mode");
 	const char *term = getenv("TERM");
 
+	if (!term || !*term)
+		term = "vt100";
 	if (place->tty) {
 		ioctl(0, TIOCGWINSZ, &size);
-		fprintf(file, "tty %d %d %s\n", size.ws_row, size.ws_col,
-			term && *term ? term : "vt100");
+		fprintf(file, "tty %d %d %s\n", size.ws_row, size.ws_col, term);
 	} else if (place->merged) {
 		fputs("merge\n", file);
 	}
+	if (options->console)
+		fprintf(file, "console %s\n", term);
 	if (options->profile)
 		fputs("profile\n", file);
 	if (options->root)

@@ -19,7 +19,7 @@
  *	seconds		what --timeout says
  *	room		MiB of the first storage extent, where kernel and ramdisk go
  *	map		what is added to the kernel's symbols, in hex, and its System.map
- *	debug		what to type for --gdb, or nothing
+ *	hints		what to type for --gdb and --console
  *	dry		is there for --dry-run
  *
  * the second one becomes QEMU, the third one waits
@@ -107,17 +107,27 @@ static bool find_beside_kernel(const struct options *options, const char *name, 
 	return false;
 }
 
-static void write_debug(const struct place *place, const struct options *options)
+static void hint_at_debugger(FILE *file, const struct place *place,
+			     const struct options *options)
 {
 	unsigned long long base;
 	char dir[PATH_MAX];
-	FILE *file;
 
-	file = create_file(place, "debug");
-	fprintf(file, "gdb-multiarch -ex 'set endian big' -ex 'target remote %s/gdb'", place->dir);
+	fprintf(file, "waits for gdb-multiarch -ex 'set endian big' -ex 'target remote %s/gdb'", place->dir);
 	if (find_beside_kernel(options, "vmlinux", dir, &base))
 		fprintf(file, " -ex 'symbol-file -o 0x%llx %s/vmlinux'", base, dir);
 	fputc('\n', file);
+}
+
+static void write_hints(const struct place *place, const struct options *options)
+{
+	FILE *file = create_file(place, "hints");
+
+	if (options->console)
+		fprintf(file, "another terminal: socat -,raw,echo=0,escape=0x1d UNIX:%s/extra\n",
+			place->dir);
+	if (options->gdb)
+		hint_at_debugger(file, place, options);
 	close_file(file);
 }
 
@@ -163,8 +173,7 @@ static void prepare(const struct place *place, char **argv)
 	write_value(place, "seconds", "%s", options.timeout ? options.timeout : "");
 	write_value(place, "room", "%llu", layout.first);
 	write_map(place, &options);
-	if (options.gdb)
-		write_debug(place, &options);
+	write_hints(place, &options);
 	if (options.dry_run)
 		write_value(place, "dry", "%s", "");
 }
