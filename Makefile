@@ -12,7 +12,7 @@ GUESTS ?= 8
 SEED ?=
 # Other kernels and machines: what make check-configs is to run.
 CONFIGS ?= dcssblk-distro admin-distro pressure-distro zram-distro kaslr-distro \
-	pmem-stock pmem-patched stress-ext4 stress-xfs
+	dcssblk-debian admin-debian pmem-stock pmem-patched stress-ext4 stress-xfs
 JOBS ?= $(shell echo $$(($$(nproc) + 1)))
 
 BASES := $(notdir $(patsubst %/series,%,$(wildcard patches/*/series)))
@@ -40,10 +40,18 @@ export SELFTESTS := $(O)/selftests
 export PATH := $(PATH):/usr/sbin:/sbin
 
 # What guests run: from a segment, to strain it, and with make shell.
-PROGRAMS := $(O)/userland/bash+perl+python3
-export STRAIN := $(O)/userland/bash+coreutils+dash+diffutils+findutils+fio+grep+mount+sed+stress-ng
-plus = $(O)/userland/$(subst $() ,+,$(sort $(1)))
-ROOT ?= $(if $(PACKAGES),$(call plus,bash coreutils dash mount procps $(PACKAGES)))
+PROGRAMS := $(O)/userland/bash_perl_python3
+export STRAIN := $(O)/userland/bash_coreutils_dash_diffutils_findutils_fio_grep_mount_sed_stress-ng
+packages = $(O)/userland/$(subst $() ,_,$(sort $(1)))
+# Debian's kernel of this base.
+DISTRIBUTION = $(O)/zvm/kernels/$(shell cat patches/$(BASE)/distribution 2>/dev/null)
+# Not one of the environment's.
+ROOT :=
+PACKAGES :=
+ifneq ($(and $(PACKAGES),$(ROOT)),)
+$(error either PACKAGES= or ROOT=: the packages are a root file system)
+endif
+SHELL_ROOT := $(if $(PACKAGES),$(call packages,bash coreutils dash mount procps $(PACKAGES)))
 
 # For the kernel's own make: guests are s390 but for these.
 X86 := ARCH=x86_64 CROSS_COMPILE=x86_64-linux-gnu-
@@ -92,8 +100,8 @@ figures: $(B)/stock/bzImage $(B)/patched/bzImage rig selftests plot-tools $(PROG
 	@scripts/xip $(B) $(PROGRAMS)
 	@scripts/figures $(B) $(BASE)
 
-shell: $(B)/patched/bzImage rig selftests $(if $(PACKAGES),$(ROOT)/.unpacked) ## an interactive guest with a DCSS (PACKAGES=, ROOT=)
-	@scripts/shell $(B) "$(ROOT)"
+shell: $(B)/patched/bzImage rig selftests $(SHELL_ROOT:%=%/.unpacked) ## an interactive guest with a DCSS (PACKAGES=, ROOT=)
+	@scripts/shell $(B) "$(or $(SHELL_ROOT),$(ROOT))"
 
 stock: $(B)/stock/bzImage ## only the stock kernel of BASE
 patched: $(B)/patched/bzImage ## only the patched kernel of BASE
@@ -109,7 +117,7 @@ series: ## mails for the list at build/BASE/mail, signed off by git's identity
 	@scripts/series mail $(BASE) $(B)/git $(B)/mail
 
 clean: ## remove what was built, keep what was fetched
-	rm -rf $(addprefix $(O)/*/,stock patched debug distro pmem-* linux check mail mutant) \
+	rm -rf $(addprefix $(O)/*/,stock patched debug distro debian pmem-* linux check mail mutant) \
 		$(O)/selftests* $(O)/pmem-selftests* $(O)/default $(O)/log
 
 distclean: ## remove build/ altogether
@@ -137,6 +145,8 @@ plot-tools: tools
 	@scripts/install-tools $(O)/log/install-tools bench
 pmem-tools: tools
 	@scripts/install-tools $(O)/log/install-tools pmem
+debian-tools: tools
+	@scripts/install-tools $(O)/log/install-tools debian
 
 # The source. A tree of the user's is copied each time it is named: it may
 # have changed.
@@ -161,15 +171,18 @@ $(B)/debug/bzImage: $(B)/.applied $(ZVM)/debug.config
 	@scripts/build-kernel $(B)/linux $(B)/debug "build debug linux $(BASE)" $(CURDIR)/$(ZVM)/debug.config
 $(B)/distro/bzImage: $(B)/.applied $(ZVM)/distro.config
 	@scripts/build-kernel $(B)/linux $(B)/distro "build linux $(BASE) as distributions do" $(CURDIR)/$(ZVM)/distro.config
+$(B)/debian/bzImage: $(B)/.applied $(ZVM)/debian.config $(DISTRIBUTION)/config | debian-tools
+	@WHOLE=$(DISTRIBUTION)/config scripts/build-kernel $(B)/linux $(B)/debian "build linux $(BASE) as Debian does" $(CURDIR)/$(ZVM)/debian.config
 $(B)/pmem-stock/bzImage: $(B)/source/Makefile $(ZVM)/pmem.config
 	@$(X86) scripts/build-kernel $(B)/source $(B)/pmem-stock "build stock linux $(BASE) for x86" $(CURDIR)/$(ZVM)/pmem.config
 $(B)/pmem-patched/bzImage: $(B)/.applied $(ZVM)/pmem.config
 	@$(X86) scripts/build-kernel $(B)/linux $(B)/pmem-patched "build patched linux $(BASE) for x86" $(CURDIR)/$(ZVM)/pmem.config
-$(addprefix $(B)/,$(addsuffix /bzImage,stock patched debug distro pmem-stock pmem-patched)): \
+$(addprefix $(B)/,$(addsuffix /bzImage,stock patched debug distro debian pmem-stock pmem-patched)): \
 	$(ZVM)/guest.config scripts/build-kernel | tools
 
 # A group of check-configs, and the kernel that it boots.
 dcssblk-distro admin-distro pressure-distro zram-distro kaslr-distro: $(B)/distro/bzImage rig selftests
+dcssblk-debian admin-debian: $(B)/debian/bzImage rig selftests
 pmem-stock pmem-patched: %: $(B)/%/bzImage pmem-rig pmem-selftests
 stress-ext4 stress-xfs: $(B)/patched/bzImage rig selftests $(STRAIN)/.unpacked
 
@@ -177,12 +190,20 @@ rig: | tools
 	@$(PROGRESS) $(O)/log/zvm "build the virtual z/VM" \
 		$(MAKE) -C $(ZVM) O=$(O)/zvm
 
-# Debian's packages for a guest; the directory is named by them.
+# Debian's kernels, and with them its configuration.
+$(O)/zvm/kernels/%/config: $(ZVM)/debian-kernel
+	@mkdir -p $(O)/zvm/kernels
+	@rm -rf $(@D)
+	@$(PROGRESS) $(O)/log/debian-kernel "fetch the kernel of Debian's $*" \
+		$(ZVM)/debian-kernel $(@D) $*
+	@touch -h $@
+
+# Debian's packages for a guest; the directory is named by them, which have no "_".
 $(O)/userland/%/.unpacked: $(ZVM)/unpack-debian
 	@mkdir -p $(O)/userland
 	@rm -rf $(@D)
-	@$(PROGRESS) $(O)/log/userland "fetch packages for s390x: $(subst +, ,$*)" \
-		$(ZVM)/unpack-debian --arch=s390x $(@D) $(subst +, ,$*)
+	@$(PROGRESS) $(O)/log/userland "fetch packages for s390x: $(subst _, ,$*)" \
+		$(ZVM)/unpack-debian --arch=s390x $(@D) $(subst _, ,$*)
 	@touch $@
 
 # Once for all kernels, with the newest of the trees that are here.
@@ -203,5 +224,5 @@ pmem-selftests: $(B)/source/Makefile | pmem-tools
 
 FORCE:
 .PHONY: all xip bench check check-configs mutants table shell soak stock patched tree refresh \
-	series clean distclean help figures tools rig selftests plot-tools pmem-tools pmem-rig \
+	series clean distclean help figures tools rig selftests plot-tools pmem-tools debian-tools pmem-rig \
 	pmem-selftests $(CONFIGS) FORCE

@@ -188,7 +188,7 @@ static void put_disks(FILE *file, const struct place *place, const struct list *
 	unsigned int i;
 
 	for (i = 0; i < disks->n; i++) {
-		check_file("--disk", disks->item[i]);
+		check_disk("--disk", disks->item[i]);
 		snprintf(name, sizeof(name), "disk%u", i + 1);
 		make_link(place, name, disks->item[i]);
 		put_disk(file, place, name);

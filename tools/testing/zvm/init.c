@@ -50,7 +50,7 @@ static struct {
 	bool root;
 	unsigned int disks;
 	bool no_root;
-	bool no_share;
+	char no_share[256];
 	struct winsize size;
 	char term[64];
 } mode;
@@ -194,27 +194,27 @@ static void name_disks(void)
 	}
 }
 
-static bool mount_share(const char *path, int number)
+static void mount_share(const char *path, int number)
 {
 	char tag[16];
 
 	snprintf(tag, sizeof(tag), "share%d", number);
 	make_place(path, S_IFDIR);
-	return !mount(tag, path, "9p", 0, "trans=virtio,version=9p2000.L,msize=524288");
+	if (mount(tag, path, "9p", 0, "trans=virtio,version=9p2000.L,msize=524288"))
+		snprintf(mode.no_share, sizeof(mode.no_share), "%.200s: %s", path,
+			 errno == ENODEV ? "this kernel has no 9p" : strerror(errno));
 }
 
-/* The host's directories; false if one of them is missing. */
-static bool mount_shares(void)
+/* The host's directories. */
+static void mount_shares(void)
 {
 	char buf[1 << 16], *path, *next = buf;
-	bool done = true;
 	int n = 0;
 
 	read_file("/zvm/shared", buf, sizeof(buf));
 	while ((path = strsep(&next, "\n")))
 		if (*path)
-			done = mount_share(path, ++n) && done;
-	return done;
+			mount_share(path, ++n);
 }
 
 static int find_port(const char *name, int flags)
@@ -285,7 +285,8 @@ static void report_symbols(void)
 	close(fd);
 }
 
-static void report_status(int status)
+/* An image that is not @clean is not what its owner takes it for. */
+static void report_status(int status, bool clean)
 {
 	int port = open_port("zvm.status", O_WRONLY);
 	char tainted[32];
@@ -294,7 +295,7 @@ static void report_status(int status)
 	if (port < 0)
 		complain("zvm.status");
 	else
-		dprintf(port, "exit %d\ntainted %s", status, tainted);
+		dprintf(port, "exit %d\ntainted %s%s", status, tainted, clean ? "" : "unclean\n");
 }
 
 /* The last file of the initramfs: the kernel ends without a word at one too large. */
@@ -327,8 +328,8 @@ static void __noreturn run(char **argv)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
-	if (mode.no_share) {
-		fprintf(stderr, "zvm-run: --share: this kernel has no 9p\n");
+	if (*mode.no_share) {
+		fprintf(stderr, "zvm-run: --share %s\n", mode.no_share);
 		_exit(126);
 	}
 	if (mode.no_root || (mode.root && (chroot(ROOT) || chdir("/")))) {
@@ -524,7 +525,7 @@ int main(void)
 		power_off();
 	load_module();
 	name_disks();
-	mode.no_share = !mount_shares();
+	mount_shares();
 	mode.no_root = mode.root && !enter_root();
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
@@ -538,8 +539,6 @@ int main(void)
 	status = serve(pid, signalfd(-1, &set, SFD_CLOEXEC));
 	if (mode.profile)
 		report_symbols();
-	if (mode.root)
-		leave_root();
-	report_status(status);
+	report_status(status, !mode.root || mode.no_root || leave_root());
 	power_off();
 }

@@ -32,6 +32,6 @@ size_t read_file(const char *path, char *buf, size_t size);
 bool find_disk(const char *serial, char *path);
 void make_place(const char *path, int type);
 bool enter_root(void);
-void leave_root(void);
+bool leave_root(void);
 
 #endif /* INIT_H */

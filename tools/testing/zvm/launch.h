@@ -138,6 +138,7 @@ void make_link(const struct place *place, const char *name, const char *target);
 /* options.c */
 void parse_options(char **argv, struct options *options);
 void check_file(const char *option, const char *path);
+void check_disk(const char *option, const char *path);
 void check_options(const struct options *options);
 
 /* layout.c */

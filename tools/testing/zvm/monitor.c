@@ -131,6 +131,7 @@ void serve_dumps(const char *dir, pid_t emulator)
 	struct monitor monitor = { };
 	struct pollfd fds[2];
 	sigset_t set;
+	bool runs;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR1);
@@ -148,8 +149,12 @@ void serve_dumps(const char *dir, pid_t emulator)
 		if (poll(fds, 2, -1) < 0 || (fds[0].revents && !hear(&monitor)))
 			return;
 		if (fds[1].revents && read(fds[1].fd, &info, sizeof(info)) == sizeof(info)) {
+			/* A debugger may have stopped it. */
+			runs = tell(&monitor, "query-status", "") &&
+			       strstr(monitor.line, "\"running\": true");
 			dump(&monitor, &place);
-			tell(&monitor, "cont", "");
+			if (runs)
+				tell(&monitor, "cont", "");
 		}
 	}
 	dump(&monitor, &place);

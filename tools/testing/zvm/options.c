@@ -160,12 +160,24 @@ static void check_modules(const char *modules)
 		give_up(STATUS_USAGE, "--modules '%.*s' has no lib/modules", SHOWN_PATH, modules);
 }
 
+/**
+ * check_disk() - end unless an option names a file that can be a disk
+ * @option: option
+ * @path: its argument
+ */
+void check_disk(const char *option, const char *path)
+{
+	check_file(option, path);
+	if (access(path, W_OK))
+		give_up(STATUS_USAGE, "%s '%.*s' cannot be written to", option, SHOWN_PATH, path);
+}
+
 static void check_root(const char *root)
 {
 	struct stat st;
 
 	if (root && (stat(root, &st) || !S_ISDIR(st.st_mode)))
-		check_file("--root", root);
+		check_disk("--root", root);
 }
 
 static void check_writable(const char *option, const char *path)

@@ -125,8 +125,8 @@ bool enter_root(void)
 	return true;
 }
 
-/* Once nobody writes to it: an image is going to be used again. */
-void leave_root(void)
+/* Once nobody writes to it: an image is going to be used again. False if it is in use. */
+bool leave_root(void)
 {
 	int tries;
 
@@ -135,8 +135,9 @@ void leave_root(void)
 		while (waitpid(-1, NULL, WNOHANG) > 0)
 			;
 		if (!mount(NULL, ROOT, NULL, MS_REMOUNT | MS_RDONLY, NULL))
-			return;
+			return true;
 		usleep(10000);
 	}
 	complain(ROOT);
+	return false;
 }

@@ -14,7 +14,7 @@
 
 #include "launch.h"
 
-static const char * const mounted[] = { "/dev/", "/proc/", "/sys/", "/tmp/" };
+static const char * const mounted[] = { "/dev/", "/proc/", "/sys/", "/tmp/", "/zvm/" };
 /* The root file system has links here. */
 static const char * const merged[] = { "/usr/bin/", "/usr/sbin/", "/usr/lib/" };
 
@@ -77,12 +77,12 @@ static void write_mode(const struct place *place, const struct options *options)
 		term = "vt100";
 	if (place->tty) {
 		ioctl(0, TIOCGWINSZ, &size);
-		fprintf(file, "tty %d %d %s\n", size.ws_row, size.ws_col, term);
+		fprintf(file, "tty %d %d %.32s\n", size.ws_row, size.ws_col, term);
 	} else if (place->merged) {
 		fputs("merge\n", file);
 	}
 	if (options->console)
-		fprintf(file, "console %s\n", term);
+		fprintf(file, "console %.32s\n", term);
 	if (options->profile)
 		fputs("profile\n", file);
 	if (options->root)
@@ -94,27 +94,30 @@ static void write_mode(const struct place *place, const struct options *options)
 
 static void check_path(const char *option, const char *value, const char *path)
 {
-	size_t len = strlen(path);
+	char whole[PATH_MAX + 1];
 
-	if (path[len - 1] == '/' || strstr(path, "/../") ||
-	    (len >= 3 && !strcmp(path + len - 3, "/..")))
+	snprintf(whole, sizeof(whole), "%s/", path);
+	if (strstr(whole, "//") || strstr(whole, "/./") || strstr(whole, "/../"))
 		give_up(STATUS_USAGE, "%s '%.*s': the path in the guest has to name a file", option,
 			SHOWN_PATH, value);
-	if (begins_with(path, mounted, ARRAY_SIZE(mounted)))
+	if (begins_with(whole, mounted, ARRAY_SIZE(mounted)))
 		give_up(STATUS_USAGE, "%s '%.*s': the guest mounts something else over %.*s",
 			option, SHOWN_PATH, value, SHOWN_PATH, path);
 }
 
-/* The last part of a file's name on the host; a directory may end in slashes. */
+/* The last part of a file's name on the host. A directory may be "." or end in slashes. */
 static void default_path(const char *file, char *path)
 {
 	size_t end = strlen(file), start;
+	char full[PATH_MAX];
 
 	while (end && file[end - 1] == '/')
 		end--;
 	for (start = end; start && file[start - 1] != '/'; start--)
 		;
 	snprintf(path, PATH_MAX, "/root/%.*s", (int)(end - start), file + start);
+	if (path[strlen(path) - 1] == '.' && realpath(file, full))
+		snprintf(path, PATH_MAX, "/root%s", strrchr(full, '/'));
 }
 
 /* FILE[:PATH]; a file whose name has a colon is given with its PATH. */
@@ -154,16 +157,39 @@ static void stage_file(const struct place *place, const char *add, FILE *added)
 	fprintf(added, "%s\n", path);
 }
 
-/* QEMU finds it by its link, and init by its line. */
-static void stage_share(const struct place *place, const char *share, unsigned int number,
-			FILE *shared)
+static bool is_within(const char *path, const char *dir)
 {
+	size_t len = strlen(dir);
+
+	return !strncmp(path, dir, len) && (path[len] == '/' || !path[len]);
+}
+
+/* One would hide the other, or be made in a directory of the host. */
+static void check_way(const char *share, const char *path, char **others, unsigned int n)
+{
+	char file[PATH_MAX], other[PATH_MAX];
+
+	while (n--) {
+		split("--share", others[n], file, other);
+		if (is_within(path, other) || is_within(other, path))
+			give_up(STATUS_USAGE, "--share '%.*s': '%.*s' is in the way of %.*s",
+				SHOWN_PATH, share, SHOWN_PATH, others[n], SHOWN_PATH, path);
+	}
+}
+
+/* QEMU finds it by its link, and init by its line. */
+static void stage_share(const struct place *place, const struct options *options,
+			unsigned int number, FILE *shared)
+{
+	const char *share = options->share.item[number - 1];
 	char dir[PATH_MAX], path[PATH_MAX], name[32];
 	struct stat st;
 
 	split("--share", share, dir, path);
 	if (stat(dir, &st) || !S_ISDIR(st.st_mode))
 		give_up(STATUS_USAGE, "--share '%.*s' is no directory", SHOWN_PATH, dir);
+	check_way(share, path, options->share.item, number - 1);
+	check_way(share, path, options->add.item, options->add.n);
 	snprintf(name, sizeof(name), "share%u", number);
 	make_link(place, name, dir);
 	fprintf(shared, "%s\n", path);
@@ -187,6 +213,6 @@ void stage_files(const struct place *place, const struct options *options)
 	close_file(added);
 	shared = create_file(place, "guest/zvm/shared");
 	for (i = 0; i < options->share.n; i++)
-		stage_share(place, options->share.item[i], i + 1, shared);
+		stage_share(place, options, i + 1, shared);
 	close_file(shared);
 }

@@ -29,8 +29,12 @@ mkdir -p /usr/local
 echo old >/usr/local/file
 . /linux
 grep ' /usr/local ' /proc/mounts
+dmesg | grep -i dax
 END
+# Later kernels have no DAX on ext2, and say so.
+dax_or_not() { has '^/dev/dcssblk0 /usr/local ext2 ro.*dax' || has 'DAX unsupported'; }
 check 'guide: it is mounted' has '^/dev/dcssblk0 /usr/local ext2 ro'
+check 'guide: with DAX, or the kernel says no' dax_or_not
 check 'guide: the run is clean' exited 0
 
 # As the guide's last step, in another guest; the new content later.

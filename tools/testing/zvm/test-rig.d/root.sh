@@ -40,6 +40,7 @@ PATH=$PATH:/usr/sbin:/sbin mkfs.ext4 -q -d "$root" "$work/image"
 boot --root "$work/image" --disk "$work/scratch" <<'END'
 END
 check '--root: as any disk it needs its file' exited 2
+check '--root: which is not there' says "^zvm-run: --disk '.*scratch' is missing"
 : >"$work/scratch"
 truncate -s 4096 "$work/scratch"
 for try in first second; do
