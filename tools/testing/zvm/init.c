@@ -389,7 +389,7 @@ static pid_t start_on_tty(char **argv)
 /* A process that keeps a shell on the last console, for who attaches to it. */
 static void keep_shell(void)
 {
-	static char *argv[] = { "sh", "-c", "exec $(command -v bash || echo sh)", NULL };
+	char *argv[4] = { "sh", "-c", "exec $(command -v bash || echo sh)" };
 
 	if (fork())
 		return;

@@ -113,7 +113,8 @@ static void hint_at_debugger(FILE *file, const struct place *place,
 	unsigned long long base;
 	char dir[PATH_MAX];
 
-	fprintf(file, "waits for gdb-multiarch -ex 'set endian big' -ex 'target remote %s/gdb'", place->dir);
+	fprintf(file, "waits for gdb-multiarch -ex 'set endian big' -ex 'target remote %s/gdb'",
+		place->dir);
 	if (find_beside_kernel(options, "vmlinux", dir, &base))
 		fprintf(file, " -ex 'symbol-file -o 0x%llx %s/vmlinux'", base, dir);
 	fputc('\n', file);

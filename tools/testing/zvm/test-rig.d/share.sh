@@ -8,10 +8,10 @@ echo 'of the host' >"$work/host/below/file"
 cat >"$work/in-host" <<'END'
 cat /deep/place/below/file
 echo 'of the guest' >/deep/place/below/new
-/deep/place/program echo executed
+/deep/place/busybox echo executed
 ls -d /root/second*
 END
-cp "$rig/busybox" "$work/host/program"
+cp "$rig/busybox" "$work/host/busybox"
 has_9p() { grep -q '^CONFIG_9P_FS=' "${ZVM_KERNEL%/*}/.config"; }
 
 boot --share "$work/host:/deep/place" --share "$work/second,with comma" <"$work/in-host"

@@ -5,7 +5,8 @@
  *	start ROOT PROGRAM ARGUMENT...
  *
  * Runs it in ROOT as its root directory, several times, and prints for the first
- * time and for the last one the nanoseconds that it has had a CPU for, in the
+ * time, for the last one, and for all but the first in the mean, as no two of them
+ * have the same addresses, the nanoseconds that it has had a CPU for, in the
  * kernel and by itself, and its page faults. In a guest where a nanosecond is an
  * instruction (zvm-run --icount) they are instructions.
  */
@@ -42,25 +43,48 @@ static void run(const char *root, char **argv, struct rusage *usage)
 				   status);
 }
 
-static void rows(const char *when, const struct rusage *usage)
+/* What @n starts have taken. */
+struct spent {
+	long long kernel;
+	long long user;
+	long faults;
+	int n;
+};
+
+static void add(struct spent *spent, const struct rusage *usage)
 {
-	printf("start-%s-kernel %lld program\n", when, ns(&usage->ru_stime));
-	printf("start-%s-user %lld program\n", when, ns(&usage->ru_utime));
-	printf("start-%s-faults %ld program\n", when, usage->ru_minflt);
+	spent->kernel += ns(&usage->ru_stime);
+	spent->user += ns(&usage->ru_utime);
+	spent->faults += usage->ru_minflt;
+	spent->n++;
+}
+
+static void rows(const char *when, const struct spent *spent)
+{
+	printf("start-%s-kernel %lld program\n", when, spent->kernel / spent->n);
+	printf("start-%s-user %lld program\n", when, spent->user / spent->n);
+	printf("start-%s-faults %ld program\n", when, spent->faults / spent->n);
 }
 
 int main(int argc, char **argv)
 {
+	struct spent mean = { }, one;
 	struct rusage usage;
 	int i;
 
 	ksft_print_header();
 	if (argc < 3)
 		ksft_exit_skip("no program to start\n");
-	run(argv[1], argv + 2, &usage);
-	rows("first", &usage);
-	for (i = 1; i < STARTS; i++)
+	for (i = 0; i < STARTS; i++) {
 		run(argv[1], argv + 2, &usage);
-	rows("again", &usage);
+		one = (struct spent){ };
+		add(&one, &usage);
+		if (!i)
+			rows("first", &one);
+		else
+			add(&mean, &usage);
+	}
+	rows("again", &one);
+	rows("mean", &mean);
 	return KSFT_PASS;
 }

@@ -20,20 +20,28 @@
 
 #if defined(__s390x__)
 #define RETURN	"br %r14"
+#define ADDRESS	"larl %0,functions"
 #else
 #define RETURN	"ret"
+#define ADDRESS	"lea functions(%%rip),%0"
 #endif
 
-asm(".pushsection .text.pages, \"ax\"\n"
-    ".balign 4096\n"
-    "functions:\n"
-    ".rept 1024\n"
-    RETURN "\n"
-    ".balign 4096\n"
-    ".endr\n"
-    ".popsection\n");
+asm(".pushsection .text.pages, \"ax\"\n\t"
+	".balign 4096\n"
+	"functions:\n\t"
+	".rept 1024\n\t"
+	RETURN "\n\t"
+	".balign 4096\n\t"
+	".endr\n\t"
+	".popsection");
 
-extern char functions[];
+static char *first_function(void)
+{
+	char *address;
+
+	asm(ADDRESS : "=r" (address));
+	return address;
+}
 
 static long long now(void)
 {
@@ -45,6 +53,7 @@ static long long now(void)
 
 int main(int argc, char **argv)
 {
+	char *functions = first_function();
 	long long begin, ns;
 	long first;
 	int i;
