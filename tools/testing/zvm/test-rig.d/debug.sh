@@ -24,12 +24,18 @@ print scalar <$s>, "\n";
 ask('D');
 print scalar <$s>, "\n";
 END
-TMPDIR=$work/tmp ZVM_BUILD=$rig "$here/zvm-run" --timeout 1800 --gdb -- echo 'the guest' \
+TMPDIR=$work/tmp ZVM_BUILD=$rig "$here/zvm-run" --timeout 1800 --gdb --dump "$work/core" \
+	-- echo 'the guest' \
 	</dev/null >"$work/out" 2>"$work/err" &
 until socket=$(ls "$work/tmp"/*/gdb 2>/dev/null) || ! kill -0 $!; do sleep 1; done
 check '--gdb: says what to type' says "target remote $socket"
 sleep 2
 check '--gdb: the guest waits' has_not 'the guest'
+kill -USR1 $! || :
+until says 'memory is in' || ! kill -0 $!; do sleep 1; done
+sleep 2
+check '--gdb: the guest waits after a dump, too' has_not 'the guest'
+rm -f "$work/core"
 perl "$work/debugger" "$socket" >"$work/told" 2>&1
 rc=0
 wait $! || rc=$?
