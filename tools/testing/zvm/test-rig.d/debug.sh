@@ -24,8 +24,18 @@ print scalar <$s>, "\n";
 ask('D');
 print scalar <$s>, "\n";
 END
+cat >"$work/asker" <<'END'
+use IO::Socket::UNIX;
+my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die "$!\n";
+print $s qq({"execute": "qmp_capabilities"}{"execute": "query-status"}\n);
+$s->flush;
+while (<$s>) {
+	print;
+	last if /"running"/;
+}
+END
 TMPDIR=$work/tmp ZVM_BUILD=$rig "$here/zvm-run" --timeout 1800 --gdb --dump "$work/core" \
-	-- echo 'the guest' \
+	--qemu -qmp --qemu "unix:$work/qmp,server=on,wait=off" -- echo 'the guest' \
 	</dev/null >"$work/out" 2>"$work/err" &
 until socket=$(ls "$work/tmp"/*/gdb 2>/dev/null) || ! kill -0 $!; do sleep 1; done
 check '--gdb: says what to type' says "target remote $socket"
@@ -33,8 +43,8 @@ sleep 2
 check '--gdb: the guest waits' has_not 'the guest'
 kill -USR1 $! || :
 until says 'memory is in' || ! kill -0 $!; do sleep 1; done
-sleep 2
-check '--gdb: the guest waits after a dump, too' has_not 'the guest'
+perl "$work/asker" "$work/qmp" >"$work/told" 2>&1
+check '--gdb: the guest waits after a dump, too' grep -q '"running": false' "$work/told"
 rm -f "$work/core"
 perl "$work/debugger" "$socket" >"$work/told" 2>&1
 rc=0
