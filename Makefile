@@ -12,7 +12,8 @@ GUESTS ?= 8
 SEED ?=
 # Other kernels and machines: what make check-configs is to run.
 CONFIGS ?= dcssblk-distro admin-distro pressure-distro zram-distro kaslr-distro \
-	dcssblk-debian admin-debian pmem-stock pmem-patched stress-ext4 stress-xfs
+	$(if $(wildcard patches/$(BASE)/distribution),dcssblk-debian admin-debian) \
+	pmem-stock pmem-patched stress-ext4 stress-xfs
 JOBS ?= $(shell echo $$(($$(nproc) + 1)))
 
 BASES := $(notdir $(patsubst %/series,%,$(wildcard patches/*/series)))
@@ -171,7 +172,7 @@ $(B)/debug/bzImage: $(B)/.applied $(ZVM)/debug.config
 	@scripts/build-kernel $(B)/linux $(B)/debug "build debug linux $(BASE)" $(CURDIR)/$(ZVM)/debug.config
 $(B)/distro/bzImage: $(B)/.applied $(ZVM)/distro.config
 	@scripts/build-kernel $(B)/linux $(B)/distro "build linux $(BASE) as distributions do" $(CURDIR)/$(ZVM)/distro.config
-$(B)/debian/bzImage: $(B)/.applied $(ZVM)/debian.config $(DISTRIBUTION)/config | debian-tools
+$(B)/debian/bzImage: $(B)/.applied $(ZVM)/debian.config $(DISTRIBUTION)/version | debian-tools
 	@WHOLE=$(DISTRIBUTION)/config scripts/build-kernel $(B)/linux $(B)/debian "build linux $(BASE) as Debian does" $(CURDIR)/$(ZVM)/debian.config
 $(B)/pmem-stock/bzImage: $(B)/source/Makefile $(ZVM)/pmem.config
 	@$(X86) scripts/build-kernel $(B)/source $(B)/pmem-stock "build stock linux $(BASE) for x86" $(CURDIR)/$(ZVM)/pmem.config
@@ -191,12 +192,10 @@ rig: | tools
 		$(MAKE) -C $(ZVM) O=$(O)/zvm
 
 # Debian's kernels, and with them its configuration.
-$(O)/zvm/kernels/%/config: $(ZVM)/debian-kernel
+$(O)/zvm/kernels/%/version:
 	@mkdir -p $(O)/zvm/kernels
-	@rm -rf $(@D)
 	@$(PROGRESS) $(O)/log/debian-kernel "fetch the kernel of Debian's $*" \
 		$(ZVM)/debian-kernel $(@D) $*
-	@touch -h $@
 
 # Debian's packages for a guest; the directory is named by them, which have no "_".
 $(O)/userland/%/.unpacked: $(ZVM)/unpack-debian

@@ -128,19 +128,19 @@ size_t read_file(const char *path, char *buf, size_t size)
 
 static void read_mode(void)
 {
-	char buf[256], *disks, *console;
+	char buf[256], *line, *next = buf;
 
 	read_file("/zvm/mode", buf, sizeof(buf));
-	disks = strstr(buf, "disks ");
-	if (disks)
-		mode.disks = atoi(disks + strlen("disks "));
-	console = strstr(buf, "console ");
-	mode.console = console && sscanf(console, "console %63s", mode.term) == 1;
-	mode.merge = strstr(buf, "merge");
-	mode.profile = strstr(buf, "profile");
-	mode.root = strstr(buf, "root");
-	mode.tty = sscanf(buf, "tty %hu %hu %63s", &mode.size.ws_row, &mode.size.ws_col,
-			  mode.term) == 3;
+	while ((line = strsep(&next, "\n"))) {
+		mode.merge |= !strcmp(line, "merge");
+		mode.profile |= !strcmp(line, "profile");
+		mode.root |= !strcmp(line, "root");
+		mode.console |= sscanf(line, "console %63s", mode.term) == 1;
+		mode.tty |= sscanf(line, "tty %hu %hu %63s", &mode.size.ws_row,
+				   &mode.size.ws_col, mode.term) == 3;
+		if (!strncmp(line, "disks ", strlen("disks ")))
+			mode.disks = atoi(line + strlen("disks "));
+	}
 }
 
 static void modprobe(const char *name)
@@ -295,7 +295,7 @@ static void report_status(int status, bool clean)
 	if (port < 0)
 		complain("zvm.status");
 	else
-		dprintf(port, "exit %d\ntainted %s%s", status, tainted, clean ? "" : "unclean\n");
+		dprintf(port, "exit %d\n%stainted %s", status, clean ? "" : "unclean\n", tainted);
 }
 
 /* The last file of the initramfs: the kernel ends without a word at one too large. */

@@ -116,7 +116,7 @@ static void default_path(const char *file, char *path)
 	for (start = end; start && file[start - 1] != '/'; start--)
 		;
 	snprintf(path, PATH_MAX, "/root/%.*s", (int)(end - start), file + start);
-	if (path[strlen(path) - 1] == '.' && realpath(file, full))
+	if (strstr("/root/..", path) && realpath(file, full))
 		snprintf(path, PATH_MAX, "/root%s", strrchr(full, '/'));
 }
 
