@@ -12,7 +12,6 @@ GUESTS ?= 8
 SEED ?=
 # Other kernels and machines: what make check-configs is to run.
 CONFIGS ?= dcssblk-distro admin-distro pressure-distro zram-distro kaslr-distro \
-	$(if $(wildcard patches/$(BASE)/distribution),dcssblk-debian admin-debian) \
 	pmem-stock pmem-patched stress-ext4 stress-xfs
 JOBS ?= $(shell echo $$(($$(nproc) + 1)))
 
@@ -224,4 +223,4 @@ pmem-selftests: $(B)/source/Makefile | pmem-tools
 FORCE:
 .PHONY: all xip bench check check-configs mutants table shell soak stock patched tree refresh \
 	series clean distclean help figures tools rig selftests plot-tools pmem-tools debian-tools pmem-rig \
-	pmem-selftests $(CONFIGS) FORCE
+	pmem-selftests $(CONFIGS) dcssblk-debian admin-debian FORCE
