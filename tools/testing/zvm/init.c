@@ -217,7 +217,7 @@ static void mount_shares(void)
 			mount_share(path, ++n);
 }
 
-static int find_port(const char *name, int flags)
+static int find_port(const char *name, void *flags)
 {
 	DIR *dir = opendir("/sys/class/virtio-ports");
 	char path[300], found[64];
@@ -231,28 +231,17 @@ static int find_port(const char *name, int flags)
 		found[strcspn(found, "\n")] = '\0';
 		snprintf(path, sizeof(path), "/dev/%s", entry->d_name);
 		if (!strcmp(found, name))
-			fd = open(path, flags | O_CLOEXEC);
+			fd = open(path, *(int *)flags | O_CLOEXEC);
 	}
 	if (dir)
 		closedir(dir);
 	return fd;
 }
 
-/*
- * Open the virtio port that QEMU's command line calls @name. QEMU tells of its
- * ports one after the other, and on a busy host not before init runs.
- */
+/* Open the virtio port that QEMU's command line calls @name. */
 static int open_port(const char *name, int flags)
 {
-	int fd, tries;
-
-	for (tries = 0; tries < DEVICE_SECONDS * 100; tries++) {
-		fd = find_port(name, flags);
-		if (fd >= 0)
-			return fd;
-		usleep(10000);
-	}
-	return -1;
+	return wait_for_device(find_port, name, &flags);
 }
 
 /* The console begins late and does not repeat what was logged before. */
@@ -344,19 +333,21 @@ static void __noreturn run(char **argv)
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
-/* QEMU tells of it as it does of a port: see open_port(). */
+static int open_terminal(const char *path, void *unused)
+{
+	(void)unused;
+	return open(path, O_RDWR);
+}
+
 static int open_console(int number)
 {
 	char path[32];
-	int fd, tries;
+	int fd;
 
 	snprintf(path, sizeof(path), "/dev/hvc%d", number);
-	for (tries = 0; tries < DEVICE_SECONDS * 100; tries++) {
-		fd = open(path, O_RDWR);
-		if (fd >= 0)
-			return fd;
-		usleep(10000);
-	}
+	fd = wait_for_device(open_terminal, path, NULL);
+	if (fd >= 0)
+		return fd;
 	complain(path);
 	_exit(126);
 }

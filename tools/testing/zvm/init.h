@@ -29,6 +29,7 @@ extern const struct mounted mounts[];
 void complain(const char *what);
 size_t read_file(const char *path, char *buf, size_t size);
 
+int wait_for_device(int (*find)(const char *name, void *arg), const char *name, void *arg);
 bool find_disk(const char *serial, char *path);
 void make_place(const char *path, int type);
 bool enter_root(void);

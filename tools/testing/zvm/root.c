@@ -19,7 +19,24 @@
 /* The serial number of its disk. */
 #define SERIAL	"root"
 
-static bool look_for_disk(const char *serial, char *path)
+/*
+ * Until @find, called with @name and @arg, returns no error. QEMU tells of its devices
+ * one after the other, and on a busy host not before init runs.
+ */
+int wait_for_device(int (*find)(const char *name, void *arg), const char *name, void *arg)
+{
+	int rc, tries;
+
+	for (tries = 0; tries < DEVICE_SECONDS * 100; tries++) {
+		rc = find(name, arg);
+		if (rc >= 0)
+			return rc;
+		usleep(10000);
+	}
+	return -1;
+}
+
+static int look_for_disk(const char *serial, void *path)
 {
 	DIR *dir = opendir("/sys/block");
 	char found[64], file[300];
@@ -34,20 +51,13 @@ static bool look_for_disk(const char *serial, char *path)
 	}
 	if (dir)
 		closedir(dir);
-	return done;
+	return done ? 0 : -1;
 }
 
 /* The node of a disk that QEMU's command line calls @serial, DISK_PATH bytes. */
 bool find_disk(const char *serial, char *path)
 {
-	int tries;
-
-	for (tries = 0; tries < DEVICE_SECONDS * 100; tries++) {
-		if (look_for_disk(serial, path))
-			return true;
-		usleep(10000);
-	}
-	return false;
+	return !wait_for_device(look_for_disk, serial, path);
 }
 
 static bool mount_root(void)

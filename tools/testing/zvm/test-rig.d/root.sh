@@ -57,6 +57,15 @@ check '--root: an image is changed' has '^after the first time$'
 check '--root: an image is left clean' eval \
 	'PATH=$PATH:/usr/sbin:/sbin e2fsck -fn "$work/image" >"$work/out" 2>&1'
 
+# What no signal ends.
+boot --root "$work/image" <<'END'
+busybox dd if=/dev/zero of=/swap bs=4096 count=64 2>/dev/null
+busybox mkswap /swap >/dev/null && busybox swapon /swap && echo swaps
+END
+check '--root: an image that is in use to the end' has '^swaps$'
+check '--root: such an image is 70' exited 70
+check '--root: such an image, and says so' says 'in use'
+
 truncate -s 1M "$work/nothing"
 boot --root "$work/nothing" <<'END'
 END

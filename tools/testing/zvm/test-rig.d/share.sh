@@ -12,7 +12,10 @@ echo 'of the guest' >/deep/place/below/new
 ls -d /root/second*
 END
 cp "$rig/busybox" "$work/host/busybox"
-has_9p() { grep -q '^CONFIG_9P_FS=' "${ZVM_KERNEL%/*}/.config"; }
+# The rig's own configuration has it, if it is a kernel of that.
+has_9p() {
+	[ -z "${ZVM_KERNEL-}" ] || grep -q '^CONFIG_9P_FS=' "${ZVM_KERNEL%/*}/.config"
+}
 
 boot --share "$work/host:/deep/place" --share "$work/second,with comma" <"$work/in-host"
 if ! has_9p && says 'this kernel has no 9p'; then

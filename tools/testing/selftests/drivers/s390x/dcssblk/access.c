@@ -17,7 +17,6 @@
 #include <sys/resource.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "../../../kselftest.h"
 #include "dcss.h"
@@ -39,10 +38,7 @@ static const struct dcss_option options[] = {
 
 static long long now(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return t.tv_sec * 1000000000LL + t.tv_nsec;
+	return clock_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
 /* Instructions that do nothing, for who counts those between them. */

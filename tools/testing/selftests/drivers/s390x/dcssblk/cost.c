@@ -11,7 +11,6 @@
  * round is not typical, as the kernel keeps some of what it allocates.
  */
 #include <ctype.h>
-#include <time.h>
 
 #include "../../../kselftest.h"
 #include "admin.h"
@@ -21,22 +20,14 @@ struct times {
 	long long cpu, all;
 };
 
-static long long now(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return t.tv_sec * 1000000000LL + t.tv_nsec;
-}
-
 static int timed(const char *attr, const char *text, struct times *times)
 {
-	times->all = -now(CLOCK_MONOTONIC);
-	times->cpu = -now(CLOCK_THREAD_CPUTIME_ID);
+	times->all = -clock_ns(CLOCK_MONOTONIC);
+	times->cpu = -clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	if (put_string(attr, text))
 		return fails("%s to %s", text, attr);
-	times->cpu += now(CLOCK_THREAD_CPUTIME_ID);
-	times->all += now(CLOCK_MONOTONIC);
+	times->cpu += clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	times->all += clock_ns(CLOCK_MONOTONIC);
 	return KSFT_PASS;
 }
 

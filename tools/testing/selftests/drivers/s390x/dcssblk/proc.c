@@ -295,3 +295,11 @@ int task_state(pid_t tid)
 	end = strrchr(text, ')');
 	return end && end[1] ? end[2] : 0;
 }
+
+long long clock_ns(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return t.tv_sec * 1000000000LL + t.tv_nsec;
+}

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
+#include <time.h>
 
 int put_string(const char *path, const char *text);
 int get_string(const char *path, char *text, size_t len);
@@ -24,5 +25,7 @@ bool kernel_has_kasan(void);
 char *vmalloc_lines(void);
 int same_text(const char *what, const char *is, const char *was);
 int task_state(pid_t tid);
+/* What @clock shows, in nanoseconds. */
+long long clock_ns(clockid_t clock);
 
 #endif

@@ -95,10 +95,7 @@ static size_t pick_op(const struct op *ops, size_t nr)
 
 static unsigned long long cpu_ns(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return t.tv_sec * 1000000000ULL + t.tv_nsec;
+	return clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 static void count(size_t i, unsigned long long since)

@@ -43,48 +43,35 @@ static void run(const char *root, char **argv, struct rusage *usage)
 				   status);
 }
 
-/* What @n starts have taken. */
-struct spent {
-	long long kernel;
-	long long user;
-	long faults;
-	int n;
-};
-
-static void add(struct spent *spent, const struct rusage *usage)
+/* The mean of @n starts. */
+static void rows(const char *when, const struct rusage *usage, int n)
 {
-	spent->kernel += ns(&usage->ru_stime);
-	spent->user += ns(&usage->ru_utime);
-	spent->faults += usage->ru_minflt;
-	spent->n++;
-}
+	long long kernel = 0, user = 0;
+	long faults = 0;
+	int i;
 
-static void rows(const char *when, const struct spent *spent)
-{
-	printf("start-%s-kernel %lld program\n", when, spent->kernel / spent->n);
-	printf("start-%s-user %lld program\n", when, spent->user / spent->n);
-	printf("start-%s-faults %ld program\n", when, spent->faults / spent->n);
+	for (i = 0; i < n; i++) {
+		kernel += ns(&usage[i].ru_stime);
+		user += ns(&usage[i].ru_utime);
+		faults += usage[i].ru_minflt;
+	}
+	printf("start-%s-kernel %lld program\n", when, kernel / n);
+	printf("start-%s-user %lld program\n", when, user / n);
+	printf("start-%s-faults %ld program\n", when, faults / n);
 }
 
 int main(int argc, char **argv)
 {
-	struct spent mean = { }, one;
-	struct rusage usage;
+	struct rusage usage[STARTS];
 	int i;
 
 	ksft_print_header();
 	if (argc < 3)
 		ksft_exit_skip("no program to start\n");
-	for (i = 0; i < STARTS; i++) {
-		run(argv[1], argv + 2, &usage);
-		one = (struct spent){ };
-		add(&one, &usage);
-		if (!i)
-			rows("first", &one);
-		else
-			add(&mean, &usage);
-	}
-	rows("again", &one);
-	rows("mean", &mean);
+	for (i = 0; i < STARTS; i++)
+		run(argv[1], argv + 2, &usage[i]);
+	rows("first", usage, 1);
+	rows("again", usage + STARTS - 1, 1);
+	rows("mean", usage + 1, STARTS - 1);
 	return KSFT_PASS;
 }

@@ -11,7 +11,6 @@
  * position independent (text-pie), and so that its text begins on a megabyte in the file
  * and in memory (text-pie-1M).
  */
-#include <time.h>
 
 #include "../../../kselftest.h"
 #include "dcss.h"
@@ -45,10 +44,7 @@ static char *first_function(void)
 
 static long long now(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return t.tv_sec * 1000000000LL + t.tv_nsec;
+	return clock_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
 int main(int argc, char **argv)
