@@ -29,9 +29,11 @@ PROGRESS := scripts/progress
 # What a build must not depend on, or ccache would never hit.
 export CCACHE_DIR := $(O)/ccache
 export CCACHE_DEPEND := 1
-# The same cache serves other checkouts.
+# The same cache serves other checkouts, and other trees of this one: these options
+# have a tree's name in them, and HOSTCFLAGS keeps it out of generated headers.
 export CCACHE_BASEDIR := $(CURDIR)
 export CCACHE_NOHASHDIR := 1
+export CCACHE_IGNOREOPTIONS := -fmacro-prefix-map=* -Wa,-I*
 export KBUILD_BUILD_TIMESTAMP := 1970-01-01
 export KBUILD_BUILD_USER := zvm
 export KBUILD_BUILD_HOST := zvm

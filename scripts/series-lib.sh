@@ -49,7 +49,8 @@ sources() {
 
 s390() {
 	make -C "$1" O="$2" ARCH=s390 CROSS_COMPILE=s390x-linux-gnu- \
-		CC='ccache s390x-linux-gnu-gcc' "$jobs" $3
+		CC='ccache s390x-linux-gnu-gcc' \
+		HOSTCFLAGS="-fmacro-prefix-map=$1/=" "$jobs" $3
 }
 
 # configure DIR SRC ARCH FILE: SRC's tinyconfig and the options in FILE
