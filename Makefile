@@ -119,7 +119,7 @@ series: ## mails for the list at build/BASE/mail, signed off by git's identity
 	@scripts/series mail $(BASE) $(B)/git $(B)/mail
 
 clean: ## remove what was built, keep what was fetched
-	rm -rf $(addprefix $(O)/*/,stock patched debug distro debian pmem-* linux check mail mutant) \
+	rm -rf $(addprefix $(O)/*/,stock patched debug distro debian pmem-* linux check mail mutant prefix variants) \
 		$(O)/selftests* $(O)/pmem-selftests* $(O)/default $(O)/log
 
 distclean: ## remove build/ altogether
