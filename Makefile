@@ -12,7 +12,7 @@ GUESTS ?= 8
 SEED ?=
 # Other kernels and machines: what make check-configs is to run.
 CONFIGS ?= dcssblk-distro admin-distro pressure-distro zram-distro kaslr-distro \
-	pmem-stock pmem-patched stress-ext4 stress-xfs
+	pmem-stock pmem-patched stress-ext4 stress-xfs dump
 JOBS ?= $(shell echo $$(($$(nproc) + 1)))
 
 BASES := $(notdir $(patsubst %/series,%,$(wildcard patches/*/series)))
@@ -44,6 +44,8 @@ export PATH := $(PATH):/usr/sbin:/sbin
 # What guests run: from a segment, to strain it, and with make shell.
 PROGRAMS := $(O)/userland/bash_perl_python3
 export STRAIN := $(O)/userland/bash_coreutils_dash_diffutils_findutils_fio_grep_mount_sed_stress-ng
+# What reads dumps of a guest: as new as the kernel.
+export CRASH := $(O)/userland/crash
 packages = $(O)/userland/$(subst $() ,_,$(sort $(1)))
 # Debian's kernel of this base.
 DISTRIBUTION = $(O)/zvm/kernels/$(shell cat patches/$(BASE)/distribution 2>/dev/null)
@@ -119,7 +121,7 @@ series: ## mails for the list at build/BASE/mail, signed off by git's identity
 	@scripts/series mail $(BASE) $(B)/git $(B)/mail
 
 clean: ## remove what was built, keep what was fetched
-	rm -rf $(addprefix $(O)/*/,stock patched debug distro debian pmem-* linux check mail mutant prefix variants) \
+	rm -rf $(addprefix $(O)/*/,stock patched debug distro debian dump pmem-* linux check mail mutant prefix variants) \
 		$(O)/selftests* $(O)/pmem-selftests* $(O)/default $(O)/log
 
 distclean: ## remove build/ altogether
@@ -173,13 +175,15 @@ $(B)/debug/bzImage: $(B)/.applied $(ZVM)/debug.config
 	@scripts/build-kernel $(B)/linux $(B)/debug "build debug linux $(BASE)" $(CURDIR)/$(ZVM)/debug.config
 $(B)/distro/bzImage: $(B)/.applied $(ZVM)/distro.config
 	@scripts/build-kernel $(B)/linux $(B)/distro "build linux $(BASE) as distributions do" $(CURDIR)/$(ZVM)/distro.config
+$(B)/dump/bzImage: $(B)/.applied $(ZVM)/dump.config
+	@scripts/build-kernel $(B)/linux $(B)/dump "build linux $(BASE) with debug information" $(CURDIR)/$(ZVM)/dump.config
 $(B)/debian/bzImage: $(B)/.applied $(ZVM)/debian.config $(DISTRIBUTION)/version | debian-tools
 	@WHOLE=$(DISTRIBUTION)/config scripts/build-kernel $(B)/linux $(B)/debian "build linux $(BASE) as Debian does" $(CURDIR)/$(ZVM)/debian.config
 $(B)/pmem-stock/bzImage: $(B)/source/Makefile $(ZVM)/pmem.config
 	@$(X86) scripts/build-kernel $(B)/source $(B)/pmem-stock "build stock linux $(BASE) for x86" $(CURDIR)/$(ZVM)/pmem.config
 $(B)/pmem-patched/bzImage: $(B)/.applied $(ZVM)/pmem.config
 	@$(X86) scripts/build-kernel $(B)/linux $(B)/pmem-patched "build patched linux $(BASE) for x86" $(CURDIR)/$(ZVM)/pmem.config
-$(addprefix $(B)/,$(addsuffix /bzImage,stock patched debug distro debian pmem-stock pmem-patched)): \
+$(addprefix $(B)/,$(addsuffix /bzImage,stock patched debug distro debian dump pmem-stock pmem-patched)): \
 	$(ZVM)/guest.config scripts/build-kernel | tools
 
 # A group of check-configs, and the kernel that it boots.
@@ -187,6 +191,7 @@ dcssblk-distro admin-distro pressure-distro zram-distro kaslr-distro: $(B)/distr
 dcssblk-debian admin-debian: $(B)/debian/bzImage rig selftests
 pmem-stock pmem-patched: %: $(B)/%/bzImage pmem-rig pmem-selftests
 stress-ext4 stress-xfs: $(B)/patched/bzImage rig selftests $(STRAIN)/.unpacked
+dump: $(B)/dump/bzImage rig $(CRASH)/.unpacked
 
 rig: | tools
 	@$(PROGRESS) $(O)/log/zvm "build the virtual z/VM" \
@@ -204,6 +209,14 @@ $(O)/userland/%/.unpacked: $(ZVM)/unpack-debian
 	@rm -rf $(@D)
 	@$(PROGRESS) $(O)/log/userland "fetch packages for s390x: $(subst _, ,$*)" \
 		$(ZVM)/unpack-debian --arch=s390x $(@D) $(subst _, ,$*)
+	@touch $@
+
+$(CRASH)/.unpacked: $(ZVM)/unpack-debian
+	@mkdir -p $(O)/userland
+	@rm -rf $(@D)
+	@$(PROGRESS) $(O)/log/userland "fetch crash for s390x" \
+		$(ZVM)/unpack-debian --arch=s390x --suites=$(shell cat patches/$(BASE)/distribution) \
+		--or=sid $(@D) bash coreutils crash dash mount
 	@touch $@
 
 # Once for all kernels, with the newest of the trees that are here.
