@@ -28,7 +28,6 @@ PROGRESS := scripts/progress
 
 # What a build must not depend on, or ccache would never hit.
 export CCACHE_DIR := $(O)/ccache
-export CCACHE_DEPEND := 1
 # The same cache serves other checkouts, and other trees of this one: these options
 # have a tree's name in them, and HOSTCFLAGS keeps it out of generated headers.
 export CCACHE_BASEDIR := $(CURDIR)
@@ -45,7 +44,8 @@ export PATH := $(PATH):/usr/sbin:/sbin
 PROGRAMS := $(O)/userland/bash_perl_python3
 export STRAIN := $(O)/userland/bash_coreutils_dash_diffutils_findutils_fio_grep_mount_sed_stress-ng
 # What reads dumps of a guest: as new as the kernel.
-export CRASH := $(O)/userland/crash
+CRASH_SUITE = $(or $(shell cat patches/$(BASE)/distribution 2>/dev/null),sid)
+export CRASH = $(O)/userland/crash-of-$(CRASH_SUITE)
 packages = $(O)/userland/$(subst $() ,_,$(sort $(1)))
 # Debian's kernel of this base.
 DISTRIBUTION = $(O)/zvm/kernels/$(shell cat patches/$(BASE)/distribution 2>/dev/null)
@@ -121,7 +121,8 @@ series: ## mails for the list at build/BASE/mail, signed off by git's identity
 	@scripts/series mail $(BASE) $(B)/git $(B)/mail
 
 clean: ## remove what was built, keep what was fetched
-	rm -rf $(addprefix $(O)/*/,stock patched debug distro debian dump pmem-* linux check mail mutant prefix variants) \
+	rm -rf $(addprefix $(O)/*/,stock patched debug distro debian dump pmem-* linux .applied \
+		check check.only mail mutant prefix variants dump.* places.* soak.* stress.*) \
 		$(O)/selftests* $(O)/pmem-selftests* $(O)/default $(O)/log
 
 distclean: ## remove build/ altogether
@@ -215,8 +216,8 @@ $(CRASH)/.unpacked: $(ZVM)/unpack-debian
 	@mkdir -p $(O)/userland
 	@rm -rf $(@D)
 	@$(PROGRESS) $(O)/log/userland "fetch crash for s390x" \
-		$(ZVM)/unpack-debian --arch=s390x --suites=$(shell cat patches/$(BASE)/distribution) \
-		--or=sid $(@D) bash coreutils crash dash mount
+		$(ZVM)/unpack-debian --arch=s390x --suites=$(CRASH_SUITE) --or=sid \
+		$(@D) bash coreutils crash dash mount
 	@touch $@
 
 # Once for all kernels, with the newest of the trees that are here.

@@ -47,19 +47,25 @@ sources() {
 		sort -u
 }
 
+# kmake SRC OBJ ARGUMENT...: SRC's name is in nothing that is generated, for ccache
+kmake() {
+	make_src=$1 make_obj=$2
+	shift 2
+	make -C "$make_src" O="$make_obj" HOSTCFLAGS="-fmacro-prefix-map=$make_src/=" "$@"
+}
+
 s390() {
-	make -C "$1" O="$2" ARCH=s390 CROSS_COMPILE=s390x-linux-gnu- \
-		CC='ccache s390x-linux-gnu-gcc' \
-		HOSTCFLAGS="-fmacro-prefix-map=$1/=" "$jobs" $3
+	kmake "$1" "$2" ARCH=s390 CROSS_COMPILE=s390x-linux-gnu- \
+		CC='ccache s390x-linux-gnu-gcc' "$jobs" $3
 }
 
 # configure DIR SRC ARCH FILE: SRC's tinyconfig and the options in FILE
 configure() {
 	mkdir -p "$1"
-	make -C "$2" O="$1" ARCH="$3" tinyconfig &&
+	kmake "$2" "$1" ARCH="$3" tinyconfig &&
 	(cd "$2" && ARCH=$3 scripts/kconfig/merge_config.sh -m -O "$1" \
 		"$1/.config" "$4") &&
-	make -C "$2" O="$1" ARCH="$3" olddefconfig
+	kmake "$2" "$1" ARCH="$3" olddefconfig
 }
 
 # The same, and fails if one of them is left out because of what it depends on.

@@ -150,7 +150,8 @@ static void put_stdio(FILE *file, const char *name, const char *device)
 static void put_console(FILE *file, const struct place *place, const struct options *options)
 {
 	put(file, "-device");
-	put(file, "virtio-serial-ccw,max_ports=8");
+	/* All that there can be below, and one more for --qemu. */
+	put(file, "virtio-serial-ccw,max_ports=9");
 	put_output(file, place, "console", "virtconsole");
 	put_port(file, place, "boot");
 	put_port(file, place, "status");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The first process of a guest: root.c, about disks, is what init.c calls, with what it
+ * The first process of a guest: root.c, about devices, is what init.c calls, with what it
  * needs of it.
  */
 #ifndef INIT_H

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The guest's disks, and a root file system of the command's own on one of them: --root.
+ * Waiting for the guest's devices, and a root file system of the command's own on one of
+ * its disks: --root.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
