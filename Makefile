@@ -22,6 +22,8 @@ endif
 
 O := $(CURDIR)/build
 B := $(O)/$(BASE)
+# What scripts/series has applied to the patched tree, and when.
+APPLIED := $(B)/linux/.series-files
 ZVM := tools/testing/zvm
 KSELFTEST := tools/testing/selftests/drivers/s390x/dcssblk
 PROGRESS := scripts/progress
@@ -43,15 +45,17 @@ export PATH := $(PATH):/usr/sbin:/sbin
 # What guests run: from a segment, to strain it, and with make shell.
 PROGRAMS := $(O)/userland/bash_perl_python3
 export STRAIN := $(O)/userland/bash_coreutils_dash_diffutils_findutils_fio_grep_mount_sed_stress-ng
+# The suite of Debian that has this base, if there is one, and its kernel.
+SUITE := $(shell cat patches/$(BASE)/distribution 2>/dev/null)
+DISTRIBUTION := $(O)/zvm/kernels/$(SUITE)
 # What reads dumps of a guest: as new as the kernel.
-CRASH_SUITE = $(or $(shell cat patches/$(BASE)/distribution 2>/dev/null),sid)
-export CRASH = $(O)/userland/crash-of-$(CRASH_SUITE)
+CRASH_SUITE := $(or $(SUITE),sid)
+export CRASH := $(O)/userland/$(CRASH_SUITE)/bash_coreutils_crash_dash_mount
 packages = $(O)/userland/$(subst $() ,_,$(sort $(1)))
-# Debian's kernel of this base.
-DISTRIBUTION = $(O)/zvm/kernels/$(shell cat patches/$(BASE)/distribution 2>/dev/null)
 # Not one of the environment's.
 ROOT :=
 PACKAGES :=
+UNPACK_OPTIONS :=
 ifneq ($(and $(PACKAGES),$(ROOT)),)
 $(error either PACKAGES= or ROOT=: the packages are a root file system)
 endif
@@ -121,8 +125,8 @@ series: ## mails for the list at build/BASE/mail, signed off by git's identity
 	@scripts/series mail $(BASE) $(B)/git $(B)/mail
 
 clean: ## remove what was built, keep what was fetched
-	rm -rf $(addprefix $(O)/*/,stock patched debug distro debian dump pmem-* linux .applied \
-		check check.only mail mutant prefix variants dump.* places.* soak.* stress.*) \
+	rm -rf $(addprefix $(O)/*/,stock patched debug distro debian dump pmem-* linux \
+		check check.only mail mutant prefix variants zvm-test.* places.* soak.* stress.*) \
 		$(O)/selftests* $(O)/pmem-selftests* $(O)/default $(O)/log
 
 distclean: ## remove build/ altogether
@@ -161,28 +165,26 @@ $(B)/source/Makefile: scripts/fetch-source patches/$(BASE)/suites $(if $(KERNEL)
 	@touch $@
 
 # The series is applied to a copy that shares unchanged files.
-$(B)/.applied: $(wildcard patches/$(BASE)/*.patch) patches/$(BASE)/series $(NEW_FILES) scripts/series $(B)/source/Makefile
-	@[ $(B)/.applied -nt $(B)/source/Makefile ] || rm -rf $(B)/linux
+$(APPLIED): $(wildcard patches/$(BASE)/*.patch) patches/$(BASE)/series $(NEW_FILES) scripts/series $(B)/source/Makefile
 	@$(PROGRESS) $(O)/log/apply-$(BASE) "apply patches/$(BASE)" \
 		scripts/series apply $(BASE) $(B)/source $(B)/linux
-	@touch $@
 
 $(B)/stock/bzImage: $(B)/source/Makefile
 	@scripts/build-kernel $(B)/source $(B)/stock "build stock linux $(BASE)"
-$(B)/patched/bzImage: $(B)/.applied
+$(B)/patched/bzImage: $(APPLIED)
 	@scripts/build-kernel $(B)/linux $(B)/patched "build patched linux $(BASE)"
 	@ln -sfn $(B)/patched $(O)/default
-$(B)/debug/bzImage: $(B)/.applied $(ZVM)/debug.config
+$(B)/debug/bzImage: $(APPLIED) $(ZVM)/debug.config
 	@scripts/build-kernel $(B)/linux $(B)/debug "build debug linux $(BASE)" $(CURDIR)/$(ZVM)/debug.config
-$(B)/distro/bzImage: $(B)/.applied $(ZVM)/distro.config
+$(B)/distro/bzImage: $(APPLIED) $(ZVM)/distro.config
 	@scripts/build-kernel $(B)/linux $(B)/distro "build linux $(BASE) as distributions do" $(CURDIR)/$(ZVM)/distro.config
-$(B)/dump/bzImage: $(B)/.applied $(ZVM)/dump.config
+$(B)/dump/bzImage: $(APPLIED) $(ZVM)/dump.config
 	@scripts/build-kernel $(B)/linux $(B)/dump "build linux $(BASE) with debug information" $(CURDIR)/$(ZVM)/dump.config
-$(B)/debian/bzImage: $(B)/.applied $(ZVM)/debian.config $(DISTRIBUTION)/version | debian-tools
+$(B)/debian/bzImage: $(APPLIED) $(ZVM)/debian.config $(DISTRIBUTION)/version | debian-tools
 	@WHOLE=$(DISTRIBUTION)/config scripts/build-kernel $(B)/linux $(B)/debian "build linux $(BASE) as Debian does" $(CURDIR)/$(ZVM)/debian.config
 $(B)/pmem-stock/bzImage: $(B)/source/Makefile $(ZVM)/pmem.config
 	@$(X86) scripts/build-kernel $(B)/source $(B)/pmem-stock "build stock linux $(BASE) for x86" $(CURDIR)/$(ZVM)/pmem.config
-$(B)/pmem-patched/bzImage: $(B)/.applied $(ZVM)/pmem.config
+$(B)/pmem-patched/bzImage: $(APPLIED) $(ZVM)/pmem.config
 	@$(X86) scripts/build-kernel $(B)/linux $(B)/pmem-patched "build patched linux $(BASE) for x86" $(CURDIR)/$(ZVM)/pmem.config
 $(addprefix $(B)/,$(addsuffix /bzImage,stock patched debug distro debian dump pmem-stock pmem-patched)): \
 	$(ZVM)/guest.config scripts/build-kernel | tools
@@ -206,19 +208,13 @@ $(O)/zvm/kernels/%/version:
 
 # Debian's packages for a guest; the directory is named by them, which have no "_".
 $(O)/userland/%/.unpacked: $(ZVM)/unpack-debian
-	@mkdir -p $(O)/userland
+	@mkdir -p $(dir $(@D))
 	@rm -rf $(@D)
-	@$(PROGRESS) $(O)/log/userland "fetch packages for s390x: $(subst _, ,$*)" \
-		$(ZVM)/unpack-debian --arch=s390x $(@D) $(subst _, ,$*)
+	@$(PROGRESS) $(O)/log/userland "fetch packages for s390x: $(subst _, ,$(notdir $(@D)))" \
+		$(ZVM)/unpack-debian --arch=s390x $(UNPACK_OPTIONS) $(@D) \
+		$(subst _, ,$(notdir $(@D)))
 	@touch $@
-
-$(CRASH)/.unpacked: $(ZVM)/unpack-debian
-	@mkdir -p $(O)/userland
-	@rm -rf $(@D)
-	@$(PROGRESS) $(O)/log/userland "fetch crash for s390x" \
-		$(ZVM)/unpack-debian --arch=s390x --suites=$(CRASH_SUITE) --or=sid \
-		$(@D) bash coreutils crash dash mount
-	@touch $@
+$(CRASH)/.unpacked: UNPACK_OPTIONS := --suites=$(CRASH_SUITE) --or=sid
 
 # Once for all kernels, with the newest of the trees that are here.
 SELFTEST_TREE = $$(ls -d $(BASES:%=$(O)/%/source) 2>/dev/null | sort -V | tail -n 1)
