@@ -24,8 +24,8 @@
 #define CC_FAILED	2
 #define RC_NO_SEGMENT	44
 #define RC_PAGING_ERROR	177
-/* A load over guest storage: z/VM has a code for it; 28 is not verified. */
-#define RC_OVERLAP	28
+/* A load where the guest cannot have it: z/VM has a code for it; 28 is not verified. */
+#define RC_PLACE	28
 
 /* Functions of DIAGNOSE X'64' in Ry, as in arch/s390/mm/extmem.c. */
 #define DIAG64_PURGESEG	0x08
@@ -199,13 +199,16 @@ static int diag64_load(struct zvm *vm, const char *name, enum seg_load how, uint
 {
 	struct segment *seg = seg_find(vm, name, 'A');
 	int rc = cp_injected(vm, how == SEG_SHARED ? CP_LOADSHR : CP_LOADNSR, name);
+	char why[128];
 
 	if (rc)
 		return diag64_failed(ry, rc);
 	if (!seg)
 		return diag64_failed(ry, RC_NO_SEGMENT);
-	if (zvm_find_storage(vm, seg_start(seg), seg_end(seg)))
-		return diag64_failed(ry, RC_OVERLAP);
+	if (seg_check_place(vm, seg, why, sizeof(why))) {
+		zvm_record(vm, "  %s", why);
+		return diag64_failed(ry, RC_PLACE);
+	}
 	purge_overlaid(vm, seg);
 	seg->load = how;
 	if (system_share(vm, seg) || vm->mem->load(vm, seg)) {

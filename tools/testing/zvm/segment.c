@@ -306,6 +306,33 @@ struct segment *seg_parse_option(const char *text, char *err, size_t errlen)
 }
 
 /**
+ * seg_check_place() - could CP load a segment into this guest?
+ * @vm: virtual machine whose storage is known
+ * @seg: segment
+ * @err: receives the reason
+ * @errlen: size of @err
+ *
+ * A guest whose storage has gaps can only have segments in the lowest one, as IBM's
+ * "Device Drivers, Features, and Commands" says of DCSSs.
+ *
+ * Return: 0, or -1 with a message in @err.
+ */
+int seg_check_place(const struct zvm *vm, const struct segment *seg, char *err, size_t errlen)
+{
+	unsigned int i;
+
+	if (zvm_find_storage(vm, seg_start(seg), seg_end(seg)))
+		return fail("segment %s overlaps the guest's storage", seg->name);
+	for (i = 1; i < vm->nr_extents; i++)
+		if (vm->extent[i].first > vm->extent[i - 1].last + 1)
+			break;
+	if (i < vm->nr_extents && seg_start(seg) > vm->extent[i].last)
+		return fail("segment %s is not in the lowest gap of the guest's storage",
+			    seg->name);
+	return 0;
+}
+
+/**
  * seg_check_conflicts() - refuse a segment that the guest could not use
  * @vm: virtual machine whose storage and other segments are known
  * @seg: new segment
@@ -321,8 +348,8 @@ int seg_check_conflicts(const struct zvm *vm, const struct segment *seg, char *e
 {
 	const struct segment *other;
 
-	if (zvm_find_storage(vm, seg_start(seg), seg_end(seg)))
-		return fail("segment %s overlaps the guest's storage", seg->name);
+	if (seg_check_place(vm, seg, err, errlen))
+		return -1;
 	for (other = vm->segments; other; other = other->next) {
 		if (!strcmp(seg->name, other->name))
 			return vm->system ? fail("segment %s is in the system already", seg->name) :

@@ -98,6 +98,33 @@ static void test_load(void)
 	free_vm(vm);
 }
 
+/* A segment of a system that other guests can have. */
+static void test_place(void)
+{
+	static const struct { const char *what, *storage; bool loaded; } table[] = {
+		{ "LOADSHRX: over storage", "1G", false },
+		{ "LOADSHRX: above storage with a gap", "0-144M,152M-256M", false },
+		{ "LOADSHRX: in another gap than the lowest", "0-144M,152M-512M,513M-1G", false },
+		{ "LOADSHRX: in the lowest gap", "0-512M,513M-1G,2G-3G", true },
+		{ "LOADSHRX: directly above storage", "512M", true },
+	};
+	char err[256];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(table); i++) {
+		struct zvm *vm = vm_with("FS,EW,20000-200FF");
+		uint64_t rx, ry;
+		int cc;
+
+		zvm_configure(vm, "storage", table[i].storage, err, sizeof(err));
+		cc = diag64(vm, 0x20, "FS", &rx, &ry);
+		result(table[i].loaded ? !cc && loads == 1 :
+		       cc == 2 && ry == 28 && !loads && vm->segments->load == SEG_PURGED,
+		       table[i].what, NULL);
+		free_vm(vm);
+	}
+}
+
 static void test_fail(void)
 {
 	static const struct { const char *rule; uint64_t function; } table[] = {
@@ -182,6 +209,7 @@ int main(void)
 	test_stsi();
 	test_find();
 	test_load();
+	test_place();
 	test_fail();
 	test_response();
 	test_diag260();

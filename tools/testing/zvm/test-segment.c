@@ -120,19 +120,26 @@ static void test_long(void)
 	free(value);
 }
 
-/* Pairs of segments, and storage from 0 to 512M. */
+#define GAPS "0-144M,145M-160M,161M-1G"
+
+/* Pairs of segments, and storage from 0 to 512M, if nothing else is said. */
 static const struct {
 	const char *what;
 	const char *first;
 	const char *second;
 	const char *message;
+	const char *storage;
 } pairs[] = {
 	{ "neighbours", "A,SW,20000-200FF", "B,SW,20100-201FF", NULL },
 	{ "same megabyte", "A,SW,20000-20003", "B,SW,20004-20005", NULL },
 	{ "same name", "A,SW,20000-200FF", "a,SW,30000-300FF", "twice" },
 	{ "overlap by a page", "A,SW,20000-200FF", "B,SW,200FF-201FF", "overlap" },
 	{ "one inside the other", "A,SW,20000-200FF", "B,SW,20010-20010", "overlap" },
-	{ "last page of storage", "A,SW,20000-200FF", "B,SW,1FFFF-1FFFF", "storage" },
+	{ "last page of storage", "A,SW,20000-200FF", "B,SW,1FFFF-1FFFF", "overlaps the guest" },
+	{ "all of the lowest gap", "A,SW,9000-907F", "B,SW,9080-90FF", NULL, GAPS },
+	{ "a gap, and a page more", "A,SW,9000-907F", "B,SW,9080-9100", "storage", GAPS },
+	{ "above storage with gaps", "A,SW,9000-907F", "B,SW,40000-400FF", "lowest gap", GAPS },
+	{ "another gap", "A,SW,9000-907F", "B,SW,A000-A0FF", "lowest gap", GAPS },
 };
 
 static void test_conflicts(void)
@@ -144,7 +151,7 @@ static void test_conflicts(void)
 		char err[256] = "taken";
 		int rc;
 
-		zvm_configure(vm, "storage", "512M", err, sizeof(err));
+		zvm_configure(vm, "storage", pairs[i].storage ?: "512M", err, sizeof(err));
 		zvm_configure(vm, "dcss", pairs[i].first, err, sizeof(err));
 		rc = zvm_configure(vm, "dcss", pairs[i].second, err, sizeof(err));
 		result(pairs[i].message ? rc && strstr(err, pairs[i].message) : !rc,

@@ -186,6 +186,7 @@ int seg_parse_range(const char *text, size_t len, struct seg_range *range, char 
 		    size_t errlen);
 int seg_check(const struct segment *seg, char *err, size_t errlen);
 struct segment *seg_parse_option(const char *text, char *err, size_t errlen);
+int seg_check_place(const struct zvm *vm, const struct segment *seg, char *err, size_t errlen);
 int seg_check_conflicts(const struct zvm *vm, const struct segment *seg, char *err, size_t errlen);
 struct segment *seg_new(void);
 void seg_free(struct segment *seg);

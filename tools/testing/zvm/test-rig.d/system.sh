@@ -50,6 +50,13 @@ check 'system: the run is clean' exited 0
 zvm_run --system "$system" --dcss OWN,EW,60000-600FF -- true </dev/null
 check 'system: a segment that is there cannot be brought along' \
 	says 'segment OWN is in the system already'
+boot --system "$system" --storage 0-144M,152M-256M <<'END'
+echo OWN >/sys/devices/dcssblk/add || echo 'own: refused'
+END
+check 'system: above storage with a gap: refused' has '^own: refused'
+check 'system: above storage with a gap: why' \
+	recorded "OWN is not in the lowest gap of the guest's storage"
+check 'system: that run is clean' exited 0
 
 guest a --system "$system" --add "$work/pages:/pages" <<'END'
 . /pages
