@@ -46,3 +46,7 @@ zvm_run --profile "$work/profile" -- true </dev/null
 check 'a program without marks: the table says so' grep -q 'nothing' "$work/profile"
 zvm_run --profile "$work/none/profile" -- true </dev/null
 check 'a file that cannot be written is a usage error' exited 2
+printf '%016x T %s\n' 4096 f 8192 g 12288 _etext >"$work/symbols"
+printf '%016x %d\n' 4100 5000000000 8196 5000000000 >"$work/counts"
+"$here/profile-report" "$work/counts" "$work/symbols" >"$work/profile"
+check 'billions are counted' [ "$(grep -c '^ *5000000000  50.0% [fg]' "$work/profile")" = 2 ]
