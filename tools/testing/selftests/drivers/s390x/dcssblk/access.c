@@ -41,21 +41,6 @@ static long long now(void)
 	return clock_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
-/* Instructions that do nothing, for who counts those between them. */
-static void mark_begin(void)
-{
-#ifdef __s390x__
-	asm volatile("nopr %%r3" ::: "memory");
-#endif
-}
-
-static void mark_end(void)
-{
-#ifdef __s390x__
-	asm volatile("nopr %%r5" ::: "memory");
-#endif
-}
-
 static bool is_marked(const char *name)
 {
 	return marked && !strcmp(name, marked);

@@ -28,4 +28,19 @@ int task_state(pid_t tid);
 /* What @clock shows, in nanoseconds. */
 long long clock_ns(clockid_t clock);
 
+/* Instructions that do nothing, for zvm-run --profile, which counts those between. */
+static inline void mark_begin(void)
+{
+#ifdef __s390x__
+	asm volatile("nopr %%r3" ::: "memory");
+#endif
+}
+
+static inline void mark_end(void)
+{
+#ifdef __s390x__
+	asm volatile("nopr %%r5" ::: "memory");
+#endif
+}
+
 #endif

@@ -8,7 +8,8 @@
  * time, for the last one, and for all but the first in the mean, as no two of them
  * have the same addresses, the nanoseconds that it has had a CPU for, in the
  * kernel and by itself, and its page faults. In a guest where a nanosecond is an
- * instruction (zvm-run --icount) they are instructions.
+ * instruction (zvm-run --icount) they are instructions. All but the first are between
+ * the two marks that zvm-run --profile looks for.
  */
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -68,8 +69,12 @@ int main(int argc, char **argv)
 	ksft_print_header();
 	if (argc < 3)
 		ksft_exit_skip("no program to start\n");
-	for (i = 0; i < STARTS; i++)
+	for (i = 0; i < STARTS; i++) {
+		if (i == 1)
+			mark_begin();
 		run(argv[1], argv + 2, &usage[i]);
+	}
+	mark_end();
 	rows("first", usage, 1);
 	rows("again", usage + STARTS - 1, 1);
 	rows("mean", usage + 1, STARTS - 1);
