@@ -12,7 +12,7 @@ GUESTS ?= 8
 SEED ?=
 # Other kernels and machines: what make check-configs is to run.
 CONFIGS ?= dcssblk-distro admin-distro pressure-distro zram-distro kaslr-distro \
-	pmem-stock pmem-patched stress-ext4 stress-xfs dump
+	pmem-stock pmem-patched dump
 JOBS ?= $(shell echo $$(($$(nproc) + 1)))
 
 BASES := $(notdir $(patsubst %/series,%,$(wildcard patches/*/series)))
@@ -49,8 +49,8 @@ export STRAIN := $(O)/userland/bash_coreutils_dash_diffutils_findutils_fio_grep_
 SUITE := $(shell cat patches/$(BASE)/distribution 2>/dev/null)
 DISTRIBUTION := $(O)/zvm/kernels/$(SUITE)
 # What reads dumps of a guest: as new as the kernel.
-CRASH_SUITE := $(or $(SUITE),sid)
-export CRASH := $(O)/userland/$(CRASH_SUITE)/bash_coreutils_crash_dash_mount
+NEW_SUITE := $(or $(SUITE),sid)
+export CRASH := $(O)/userland/$(NEW_SUITE)/bash_coreutils_crash_dash_mount
 packages = $(O)/userland/$(subst $() ,_,$(sort $(1)))
 # Not one of the environment's.
 ROOT :=
@@ -84,7 +84,7 @@ ifeq ($(DEBUG),1)
 check: $(B)/debug/bzImage rig selftests
 	@scripts/check $(B) $(BASE) $(or $(GROUP),dcssblk-debug admin-debug soak-debug)
 else
-check: $(KERNELS:%=$(B)/%/bzImage) rig selftests ## pass the tests; the last line counts them (GROUP=, ONLY=)
+check: $(KERNELS:%=$(B)/%/bzImage) rig selftests $(if $(filter-out stress-%,$(GROUP)),,$(STRAIN)/.unpacked) ## pass the tests; the last line counts them (GROUP=, ONLY=)
 	@scripts/check $(B) $(BASE) $(GROUP)
 endif
 
@@ -193,7 +193,6 @@ $(addprefix $(B)/,$(addsuffix /bzImage,stock patched debug distro debian dump pm
 dcssblk-distro admin-distro pressure-distro zram-distro kaslr-distro: $(B)/distro/bzImage rig selftests
 dcssblk-debian admin-debian: $(B)/debian/bzImage rig selftests
 pmem-stock pmem-patched: %: $(B)/%/bzImage pmem-rig pmem-selftests
-stress-ext4 stress-xfs: $(B)/patched/bzImage rig selftests $(STRAIN)/.unpacked
 dump: $(B)/dump/bzImage rig $(CRASH)/.unpacked
 
 rig: | tools
@@ -214,7 +213,8 @@ $(O)/userland/%/.unpacked: $(ZVM)/unpack-debian
 		$(ZVM)/unpack-debian --arch=s390x $(UNPACK_OPTIONS) $(@D) \
 		$(subst _, ,$(notdir $(@D)))
 	@touch $@
-$(CRASH)/.unpacked: UNPACK_OPTIONS := --suites=$(CRASH_SUITE) --or=sid
+$(CRASH)/.unpacked: UNPACK_OPTIONS := --suites=$(NEW_SUITE) --or=sid
+$(STRAIN)/.unpacked: UNPACK_OPTIONS := --or=$(NEW_SUITE) --or=sid
 
 # Once for all kernels, with the newest of the trees that are here.
 SELFTEST_TREE = $$(ls -d $(BASES:%=$(O)/%/source) 2>/dev/null | sort -V | tail -n 1)

@@ -202,6 +202,7 @@ with_other
 for s in $segments; do
 	one_segment "$s"
 done
+[ -z "$mapper" ] || modprobe dm-mod 2>/dev/null
 for s in $mapper; do
 	device_mapper "$s"
 done

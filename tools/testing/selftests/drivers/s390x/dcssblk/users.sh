@@ -25,7 +25,7 @@ mnt=$3
 first=${list%%:*}
 last=${list##*:}
 attr=$root/$first
-module=$(find "/lib/modules/$(uname -r)" -name dcss_user.ko | head -n 1)
+module=$(find "/lib/modules/$(uname -r)" -name 'dcss_user.ko*' | head -n 1)
 [ -n "$module" ] || skip_all "there is no dcss_user.ko for this kernel"
 
 # Status 0 if a command fails, and for this reason.
