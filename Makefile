@@ -12,7 +12,7 @@ GUESTS ?= 8
 SEED ?=
 # Other kernels and machines: what make check-configs is to run.
 CONFIGS ?= dcssblk-distro admin-distro pressure-distro zram-distro kaslr-distro \
-	pmem-stock pmem-patched dump
+	dcssblk-debian admin-debian pmem-stock pmem-patched dump
 JOBS ?= $(shell echo $$(($$(nproc) + 1)))
 
 BASES := $(notdir $(patsubst %/series,%,$(wildcard patches/*/series)))
@@ -235,4 +235,4 @@ pmem-selftests: $(B)/source/Makefile | pmem-tools
 FORCE:
 .PHONY: all xip bench check check-configs mutants table shell soak stock patched tree refresh \
 	series clean distclean help figures tools rig selftests plot-tools pmem-tools debian-tools pmem-rig \
-	pmem-selftests $(CONFIGS) dcssblk-debian admin-debian FORCE
+	pmem-selftests $(CONFIGS) FORCE
