@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What the kernel shows of itself, see proc.h. */
 #include <fcntl.h>
-#include <glob.h>
 
 #include "../../../kselftest.h"
 #include "proc.h"
@@ -75,40 +74,6 @@ long meminfo_kb(const char *field)
 			value = atol(line + n + 1);
 	fclose(f);
 	return value;
-}
-
-/* Objects that KASAN keeps for a while after they were freed, too. */
-static void shrink_slabs(void)
-{
-	glob_t slabs;
-	size_t i;
-
-	if (glob("/sys/kernel/slab/*/shrink", 0, NULL, &slabs))
-		return;
-	for (i = 0; i < slabs.gl_pathc; i++)
-		put_string(slabs.gl_pathv[i], "1");
-	globfree(&slabs);
-}
-
-/*
- * A measure, and no verdict: others take and free memory, too. Free pages on
- * per-CPU lists, megabytes of them, are not in MemFree.
- */
-long free_kb(void)
-{
-	FILE *f = fopen("/proc/zoneinfo", "r");
-	long count, sum = 0;
-	char line[128];
-
-	sync();
-	put_string("/proc/sys/vm/drop_caches", "3");
-	shrink_slabs();
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, " count: %ld", &count) == 1)
-			sum += count * (sysconf(_SC_PAGESIZE) / 1024);
-	if (f)
-		fclose(f);
-	return sum + meminfo_kb("MemFree");
 }
 
 long vmstat(const char *field)

@@ -14,7 +14,6 @@ char *read_whole(const char *path);
 int iomem_range(const char *segment, unsigned long long *first,
 		unsigned long long *last);
 long meminfo_kb(const char *field);
-long free_kb(void);
 /* A line of /proc/vmstat; -1 if there is none of that name. */
 long vmstat(const char *field);
 /* Adds to it what each CPU has counted for itself. */
