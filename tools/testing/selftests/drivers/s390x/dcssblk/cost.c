@@ -4,12 +4,13 @@
  *
  *	cost ROUNDS LIST...
  *
- * LIST is as for "add", and all are added and then removed. Prints for each round the
- * nanoseconds of add and of remove of a device, first those that this process has a
- * CPU, then those that pass, and the KiB of memory that the kernel takes for one:
- * pages, and objects of slabs, or without CONFIG_SLUB_DEBUG whole slabs. In a guest where a nanosecond is an
- * instruction (zvm-run --icount) the former are instructions. The first round is
- * not typical, as the kernel keeps some of what it allocates.
+ * LIST is as for "add", and all are added and then removed. Prints for each round
+ * the nanoseconds of add and of remove of a device, first those that this process
+ * has a CPU, then those that pass, and the KiB of memory that the kernel takes for
+ * one: pages, and objects of slabs, or without CONFIG_SLUB_DEBUG whole slabs. In a
+ * guest where a nanosecond is an instruction (zvm-run --icount) the former are
+ * instructions. The first round is not typical, as the kernel keeps some of what it
+ * allocates.
  */
 #include <ctype.h>
 #include <glob.h>
