@@ -13,6 +13,8 @@ SEED ?=
 # Other kernels and machines: what make check-configs is to run.
 CONFIGS ?= dcssblk-distro admin-distro pressure-distro zram-distro kaslr-distro \
 	dcssblk-debian admin-debian pmem-stock pmem-patched dump
+# The groups of make check that strain files, where they are to be run.
+STRESS = $(if $(GROUP),$(filter stress-%,$(GROUP)),$(filter patched,$(KERNELS)))
 JOBS ?= $(shell echo $$(($$(nproc) + 1)))
 
 BASES := $(notdir $(patsubst %/series,%,$(wildcard patches/*/series)))
@@ -84,7 +86,7 @@ ifeq ($(DEBUG),1)
 check: $(B)/debug/bzImage rig selftests
 	@scripts/check $(B) $(BASE) $(or $(GROUP),dcssblk-debug admin-debug soak-debug)
 else
-check: $(KERNELS:%=$(B)/%/bzImage) rig selftests $(if $(filter-out stress-%,$(GROUP)),,$(STRAIN)/.unpacked) ## pass the tests; the last line counts them (GROUP=, ONLY=)
+check: $(KERNELS:%=$(B)/%/bzImage) rig selftests $(if $(STRESS),$(STRAIN)/.unpacked) ## pass the tests; the last line counts them (GROUP=, ONLY=)
 	@scripts/check $(B) $(BASE) $(GROUP)
 endif
 

@@ -12,8 +12,8 @@
 
 #define fail(...) (snprintf(err, errlen, __VA_ARGS__), -1)
 
-/* A SAVESEG that is held asks so often, and then fails with this code. */
-#define CP_HOLD_TRIES	10000
+/* A SAVESEG that is held asks so often, a millisecond each, and then fails with this code. */
+#define CP_HOLD_TRIES	60000
 #define CP_HELD_IN_VAIN	9998
 
 static const char * const function_names[CP_NFUNCTIONS] = {

@@ -107,6 +107,7 @@ static void test_place(void)
 		{ "LOADSHRX: in another gap than the lowest", "0-144M,152M-512M,513M-1G", false },
 		{ "LOADSHRX: in the lowest gap", "0-512M,513M-1G,2G-3G", true },
 		{ "LOADSHRX: directly above storage", "512M", true },
+		{ "LOADSHRX: above extents without a gap", "0-144M,144M-512M", true },
 	};
 	char err[256];
 	size_t i;
@@ -114,12 +115,12 @@ static void test_place(void)
 	for (i = 0; i < ARRAY_SIZE(table); i++) {
 		struct zvm *vm = vm_with("FS,EW,20000-200FF");
 		uint64_t rx, ry;
-		int cc;
+		int before, cc;
 
-		zvm_configure(vm, "storage", table[i].storage, err, sizeof(err));
+		before = zvm_configure(vm, "storage", table[i].storage, err, sizeof(err));
 		cc = diag64(vm, 0x20, "FS", &rx, &ry);
-		result(table[i].loaded ? !cc && loads == 1 :
-		       cc == 2 && ry == 28 && !loads && vm->segments->load == SEG_PURGED,
+		result(!before && (table[i].loaded ? !cc && loads == 1 :
+		       cc == 2 && ry == 28 && !loads && vm->segments->load == SEG_PURGED),
 		       table[i].what, NULL);
 		free_vm(vm);
 	}

@@ -14,6 +14,7 @@
  * that. Parts need commands that only tools/testing/zvm knows.
  */
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -151,6 +152,21 @@ static void set_stop(bool value)
 	__atomic_store_n(&stop, value, __ATOMIC_RELAXED);
 }
 
+/*
+ * While CP saves for a CPU this takes no interrupts. Who sleeps there, or waits for
+ * his turn, is not to be the one that the save waits for.
+ */
+static int stay_on(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (!sched_setaffinity(0, sizeof(set), &set))
+		return KSFT_PASS;
+	return fails("sched_setaffinity");
+}
+
 /* A save that does not end before CP has been asked for the other segment. */
 static pid_t save_until(const char *function, int count, bool at_close)
 {
@@ -165,6 +181,8 @@ static pid_t save_until(const char *function, int count, bool at_close)
 	pid = fork();
 	if (pid)
 		return pid;
+	if (stay_on(1))
+		_exit(KSFT_FAIL);
 	if (!at_close)
 		_exit(store_of(held, "save", "1"));
 	if (node_of(held, node, sizeof(node)))
@@ -192,8 +210,8 @@ static unsigned long commands(void)
 }
 
 /* Do it until the save ends, and see whether it ended because of that. */
-static int other_beside_save(const char *function, int count, bool at_close,
-			     int (*run)(void))
+static int try_beside_save(const char *function, int count, bool at_close,
+			   int (*run)(void))
 {
 	int status, rc = KSFT_PASS;
 	unsigned long before = commands();
@@ -223,6 +241,19 @@ static int other_beside_save(const char *function, int count, bool at_close,
 		rc = wrong("the save was over first, with %d",
 			   WEXITSTATUS(status));
 	return remove_segment(held) ? KSFT_FAIL : rc;
+}
+
+static int other_beside_save(const char *function, int count, bool at_close,
+			     int (*run)(void))
+{
+	cpu_set_t all;
+	int rc;
+
+	if (sched_getaffinity(0, sizeof(all), &all))
+		return fails("sched_getaffinity");
+	rc = stay_on(0) ?: try_beside_save(function, count, at_close, run);
+	return sched_setaffinity(0, sizeof(all), &all) ?
+	       fails("sched_setaffinity") : rc;
 }
 
 static int comes_and_goes(void)

@@ -9,7 +9,7 @@
  * has a CPU, then those that pass, and the KiB of memory that the kernel takes for
  * one: pages, and objects of slabs, or without CONFIG_SLUB_DEBUG whole slabs. In a
  * guest where a nanosecond is an instruction (zvm-run --icount) the former are
- * instructions. The first round is not typical, as the kernel keeps some of what it
+ * instructions. The first rounds are not typical, as the kernel keeps some of what it
  * allocates.
  */
 #include <ctype.h>
