@@ -46,7 +46,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 
 # What guests run: from a segment, to strain it, and with make shell.
 PROGRAMS := $(O)/userland/bash_perl_python3
-export STRAIN := $(O)/userland/bash_coreutils_dash_diffutils_findutils_fio_grep_mount_sed_stress-ng
+export STRAIN := $(O)/userland/bash_coreutils_dash_diffutils_findutils_fio_gdb_grep_linux-perf_mount_python3_sed_stress-ng
 # The suite of Debian that has this base, if there is one, and its kernel.
 SUITE := $(shell cat patches/$(BASE)/distribution 2>/dev/null)
 DISTRIBUTION := $(O)/zvm/kernels/$(SUITE)

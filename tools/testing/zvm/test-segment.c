@@ -151,9 +151,10 @@ static void test_conflicts(void)
 	for (i = 0; i < ARRAY_SIZE(pairs); i++) {
 		struct zvm *vm = new_vm();
 		char err[256] = "taken";
+		const char *storage = pairs[i].storage ?: "512M";
 		int before, rc;
 
-		before = zvm_configure(vm, "storage", pairs[i].storage ?: "512M", err, sizeof(err)) ||
+		before = zvm_configure(vm, "storage", storage, err, sizeof(err)) ||
 			 zvm_configure(vm, "dcss", pairs[i].first, err, sizeof(err));
 		rc = zvm_configure(vm, "dcss", pairs[i].second, err, sizeof(err));
 		result(!before && (pairs[i].message ? rc && strstr(err, pairs[i].message) : !rc),
