@@ -6,7 +6,8 @@
  *	around [--readonly] DIRECTORY
  *
  * All mappings are at an offset to their files that no large page can map. What is
- * mapped is asked from /proc/self/pagemap.
+ * mapped is asked from /proc/self/pagemap. Where DIRECTORY has "twin", this is about
+ * two files with the same chunks, and the other one is "one".
  */
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -68,6 +69,12 @@ static bool present(const struct around *r, size_t nr)
 {
 	return pagemap_entry(getpid(), (uintptr_t)r->map + nr * pagesize) &
 	       PM_PRESENT;
+}
+
+static unsigned long long frame(const struct around *r, size_t nr)
+{
+	return pagemap_entry(getpid(), (uintptr_t)r->map + nr * pagesize) &
+	       PM_PFN;
 }
 
 static long nr_present(const struct around *r, size_t first, size_t last)
@@ -382,6 +389,46 @@ static int shared_blocks(struct around *r)
 }
 
 /*
+ * Files that nobody can write to have chunks in common. Who has used a page of one
+ * file has nothing of the other one's.
+ */
+static int common_chunks(struct area *a)
+{
+	struct around r[2] = { };
+	char *data = filled(NR * pagesize, 0);
+	int i, rc = KSFT_PASS;
+
+	(void)a;
+	for (i = 0; i < 2; i++) {
+		r[i].len = NR * pagesize;
+		snprintf(r[i].path, sizeof(r[i].path), "%s/%s", opt.dir,
+			 i ? "twin" : "one");
+		r[i].fd = open(r[i].path, O_RDONLY);
+		r[i].map = map_odd(r[i].fd, r[i].len, PROT_READ, MAP_SHARED);
+		if (r[i].map == MAP_FAILED)
+			return fails("%s", r[i].path);
+		touch(r[i].map + i * pagesize);
+	}
+	if (frame(&r[0], 0) + 1 != frame(&r[1], 1))
+		rc = skip("no chunks in common: an old mkfs.erofs?");
+	for (i = 0; i < 2 && !rc; i++)
+		rc = nr_is(&r[i], 0, NR - 1, 1, 1);
+	/* Of all others each has its own. */
+	for (i = 2; i < NR; i++)
+		touch(r[i % 2].map + i * pagesize);
+	for (i = 0; i < 2; i++) {
+		if (!rc)
+			rc = nr_is(&r[i], 0, NR - 1, NR / 2, NR / 2);
+		munmap(r[i].map, r[i].len);
+		if (!rc)
+			rc = file_is(r[i].fd, data, r[i].len);
+		close(r[i].fd);
+	}
+	free(data);
+	return rc;
+}
+
+/*
  * Somebody who reads around pages of the file, through a mapping of his own, and
  * says what is mapped there when he is asked.
  */
@@ -640,9 +687,19 @@ static const struct dcss_case cases[] = {
 	  READ_WRITE(beside_fsync, MAP_SHARED) },
 };
 
+static const struct dcss_case twins[] = {
+	{ "files with chunks in common", common_chunks, 0, NO_MAPPING },
+};
+
 int main(int argc, char **argv)
 {
+	char path[256];
+
 	dcss_parse(argc, argv, "DIRECTORY", NULL);
-	dcss_cases(cases, ARRAY_SIZE(cases));
+	snprintf(path, sizeof(path), "%s/twin", opt.dir);
+	if (access(path, F_OK))
+		dcss_cases(cases, ARRAY_SIZE(cases));
+	else
+		dcss_cases(twins, ARRAY_SIZE(twins));
 	dcss_run();
 }

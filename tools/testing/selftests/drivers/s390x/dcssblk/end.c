@@ -16,6 +16,7 @@
 #include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <linux/stat.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -34,6 +35,9 @@
 #include "held.h"
 
 #define DM_NAME		"dcss-end"
+
+/* Two stores at once, of which the second one waits for the first: most are. */
+#define STORE_ROUNDS	200
 
 static char node[64];
 
@@ -386,6 +390,84 @@ static int read_one(int pipe_fd, int i)
 	free(want);
 	free(got);
 	return rc;
+}
+
+struct both {
+	char *page;
+	unsigned int ready;
+};
+
+static void *store_at_once(void *arg)
+{
+	struct both *both = arg;
+
+	__atomic_add_fetch(&both->ready, 1, __ATOMIC_SEQ_CST);
+	while (__atomic_load_n(&both->ready, __ATOMIC_SEQ_CST) < 2)
+		sched_yield();
+	__atomic_store_n(both->page, 1, __ATOMIC_RELAXED);
+	return NULL;
+}
+
+/* Two threads take the first page of a private mapping from the file. */
+static int store_twice(char *map)
+{
+	struct both both = { map };
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, store_at_once, &both))
+		return wrong("no thread");
+	store_at_once(&both);
+	pthread_join(thread, NULL);
+	return KSFT_PASS;
+}
+
+/* Whether anything but a page of its own has come of that. */
+static int hold_private(struct held *h, unsigned long long *block)
+{
+	bool more;
+
+	h->len = 4 * pagesize;
+	h->from = pagesize;
+	h->size = pagesize;
+	h->data = filled(h->len, 21);
+	h->fd = new_file(opt.dir, "held", h->data, h->len, h->path);
+	if (h->fd < 0 || fsync(h->fd) || pipe(h->pipe))
+		return -fails("%s", h->path);
+	*block = block_at(h->fd, h->from);
+	h->map = map_file(h->fd, h->len, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	if (h->map == MAP_FAILED || store_twice(h->map))
+		return -fails("mmap");
+	more = pagemap_entry(getpid(), (uintptr_t)h->map + h->from) >> 63;
+	if (splice_page(h->pipe[1], h->map + h->from))
+		return -KSFT_FAIL;
+	unlink(h->path);
+	munmap(h->map, h->len);
+	close(h->fd);
+	return more;
+}
+
+/*
+ * Who finds that another thread was first has not mapped a page of the file, and
+ * must not map those around it: the inode does not know that it has been mapped.
+ */
+static int private_twice(struct area *a)
+{
+	unsigned long long block;
+	int i, more = 0;
+
+	(void)a;
+	if (fresh())
+		return KSFT_FAIL;
+	for (i = 0; i < STORE_ROUNDS && !more; i++) {
+		struct held h = { };
+
+		more = hold_private(&h, &block);
+		if (more < 0 || ((more || i == STORE_ROUNDS - 1) &&
+				 not_given_away(&block, 1)) || drain(&h))
+			return KSFT_FAIL;
+		free(h.data);
+	}
+	return all_ends();
 }
 
 static int many_files(struct area *a)
@@ -992,6 +1074,9 @@ static const struct dcss_case cases[] = {
 	/* A list that loses an entry, or lets all go with the first one. */
 	{ "unlinked, hundreds of files", many_files, 0, ALONE },
 	{ "unlinked, one page after the other", many_pages, 0, ALONE },
+
+	/* A fault that has found nothing to do. */
+	{ "unlinked, private, two stores at once", private_twice, 0, ALONE },
 
 	/* The worker that lets them go has the device, too. */
 	{ "unlinked, umount and remove at once", umount_first, 0, ALONE },

@@ -131,6 +131,13 @@ image disk.img 16 mkfs.ext4 -q -b 4096 "$out/disk.img"
 
 # For an administrator to work with: nothing but some data.
 rm -rf "$root/bin" "$root/lib"
+# Two files, of which each chunk is there once.
+mv "$root/data" "$root/one"
+cp "$root/one" "$root/twin"
+image chunks.img 0 mkfs.erofs -E force-inode-extended --chunksize=65536 \
+	"$out/chunks.img" "$root"
+rm "$root/twin"
+mv "$root/one" "$root/data"
 truncate -s 128K "$root/data"
 for name in lsw lew lsr ler lsc; do
 	image $name.img 1 mkfs.ext2 -q -b 4096 -d "$root" "$out/$name.img"
@@ -184,11 +191,12 @@ LMIX,EW+EN,71700-717FF+71800-718FF
 DM0,SW,71A00-721FF,$out/dm0.img
 DM1,SW,72300-72AFF,$out/dm1.img
 SWAP,SN,73000-76FFF
+CHUNKS,SR,77000-773FF,$out/chunks.img
 END
 cat >"$out/args" <<END
 -o OTHER:ext4 -s EXT4:ext4:large -s EXT2:ext2 -s XFS:xfs:large
--s XIP:ext2:ro -s EROFS:erofs:ro:large -s ODD:ext2 -n SMALL:ext4 -n /dev/vda:ext4
--d ext4:EXT4 -d ext4:DM0:DM1
+-s XIP:ext2:ro -s EROFS:erofs:ro:large -s CHUNKS:erofs:ro -s ODD:ext2 -n SMALL:ext4
+-n /dev/vda:ext4 -d ext4:EXT4 -d ext4:DM0:DM1
 END
 cat >"$out/admin" <<END
 -o OTHER:ext4 -b BAD,BADPAIR,BADAPART,BADOVER,BADRAM=1000-11FF -c LEW2:LEN2
@@ -196,11 +204,12 @@ cat >"$out/admin" <<END
 -m LSW,LEW2:LEN2,LSR -u ext2:CHAIN0:CHAIN1:CHAIN2 -f ext2:ONE -f ext4:EXT4=map
 -F ext2:CHAIN0:CHAIN1:CHAIN2
 END
-for name in ext4 ext2 xfs erofs dm0 dm1; do
+for name in ext4 ext2 xfs erofs dm0 dm1 chunks; do
 	echo "$out/$name.img"
 done >"$out/memory"
 cat >"$out/pmem" <<END
--s /dev/pmem0:ext4:large -s /dev/pmem1:ext2 -s /dev/pmem2:xfs:large -s /dev/pmem3:erofs:ro
+-s /dev/pmem0:ext4:large -s /dev/pmem1:ext2 -s /dev/pmem2:xfs:large
+-s /dev/pmem3:erofs:ro -s /dev/pmem6:erofs:ro
 -d ext4:/dev/pmem0 -d ext4:/dev/pmem4:/dev/pmem5
 END
 cat >"$out/pressure" <<END
