@@ -462,8 +462,16 @@ static int private_twice(struct area *a)
 		struct held h = { };
 
 		more = hold_private(&h, &block);
-		if (more < 0 || ((more || i == STORE_ROUNDS - 1) &&
-				 not_given_away(&block, 1)) || drain(&h))
+		if (more < 0)
+			return KSFT_FAIL;
+		if (more || i == STORE_ROUNDS - 1) {
+			/* XFS frees in the background. */
+			sync();
+			usleep(WATCH_MS * 1000);
+			if (not_given_away(&block, 1))
+				return KSFT_FAIL;
+		}
+		if (drain(&h))
 			return KSFT_FAIL;
 		free(h.data);
 	}
