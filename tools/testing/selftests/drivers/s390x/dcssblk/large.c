@@ -10,9 +10,11 @@
  */
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/fs.h>
 #include <linux/futex.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -563,6 +565,39 @@ static int cut(struct area *a)
 	return written(a, a->want);
 }
 
+/*
+ * The end of the file is inside of a page that a clone has, too. It is part of a
+ * large page, which is dirty, as another page of that was stored to.
+ */
+static int cut_shared(struct area *a)
+{
+	size_t page = middle(), len = page + 100;
+	struct file_clone_range range = {
+		.src_fd = a->fd, .src_offset = page, .src_length = pagesize,
+	};
+	char path[256], *zeroes = calloc(1, pagesize);
+	int fd = new_file(opt.dir, "clone", NULL, 0, path), rc;
+
+	if (fd < 0)
+		return fails("%s", path);
+	unlink(path);
+	if (ioctl(fd, FICLONERANGE, &range))
+		return errno == EOPNOTSUPP ? skip("no reflink") :
+					     fails("FICLONERANGE");
+	fill(a->map + (page & -largesize), pagesize, 82);
+	fill(a->want + (page & -largesize), pagesize, 82);
+	if (ftruncate(a->fd, len) || ftruncate(a->fd, page + pagesize))
+		return fails("truncate");
+	rc = file_is(fd, a->want + page, pagesize);
+	if (!rc)
+		rc = reads("left", a->map, a->want, len);
+	if (!rc)
+		rc = reads("behind the end", a->map + len, zeroes, pagesize - 100);
+	free(zeroes);
+	close(fd);
+	return rc;
+}
+
 static int change_blocks(struct area *a, int mode, size_t at, size_t len)
 {
 	if (!fallocate(a->fd, mode, at, len))
@@ -1003,6 +1038,8 @@ static const struct dcss_case cases[] = {
 	 * a part of it goes, the rest has to be found again.
 	 */
 	{ "truncate inside of a large page", cut, BOTH, NEEDS_WRITE },
+	{ "truncate inside of a block with a clone", cut_shared, SHARED_RW,
+	  NEEDS_WRITE },
 	{ "hole punch inside of a large page", punch, BOTH, NEEDS_WRITE },
 	{ "zeroed range inside of a large page", zero, BOTH, NEEDS_WRITE },
 	{ "collapse and insert of a range", collapse, READ, NEEDS_WRITE },
