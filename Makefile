@@ -12,7 +12,7 @@ GUESTS ?= 8
 SEED ?=
 # Other kernels and machines: what make check-configs is to run.
 CONFIGS ?= dcssblk-distro admin-distro pressure-distro zram-distro kaslr-distro \
-	dcssblk-debian admin-debian pmem-stock pmem-patched dump
+	$(if $(SUITE),dcssblk-debian admin-debian) pmem-stock pmem-patched dump
 # The groups of make check that strain files, where they are to be run.
 STRESS = $(if $(GROUP),$(filter stress-%,$(GROUP)),$(filter patched,$(KERNELS)))
 JOBS ?= $(shell echo $$(($$(nproc) + 1)))

@@ -65,16 +65,14 @@ static int on_file(struct area *a)
 	return rc;
 }
 
-static bool present(const struct around *r, size_t nr)
+static unsigned long long entry_of(const struct around *r, size_t nr)
 {
-	return pagemap_entry(getpid(), (uintptr_t)r->map + nr * pagesize) &
-	       PM_PRESENT;
+	return pagemap_entry(getpid(), (uintptr_t)r->map + nr * pagesize);
 }
 
-static unsigned long long frame(const struct around *r, size_t nr)
+static bool present(const struct around *r, size_t nr)
 {
-	return pagemap_entry(getpid(), (uintptr_t)r->map + nr * pagesize) &
-	       PM_PFN;
+	return entry_of(r, nr) & PM_PRESENT;
 }
 
 static long nr_present(const struct around *r, size_t first, size_t last)
@@ -409,7 +407,8 @@ static int common_chunks(struct area *a)
 			return fails("%s", r[i].path);
 		touch(r[i].map + i * pagesize);
 	}
-	if (frame(&r[0], 0) + 1 != frame(&r[1], 1))
+	/* Pages that follow each other, as if it was one file. */
+	if ((entry_of(&r[0], 0) & PM_PFN) + 1 != (entry_of(&r[1], 1) & PM_PFN))
 		rc = skip("no chunks in common: an old mkfs.erofs?");
 	for (i = 0; i < 2 && !rc; i++)
 		rc = nr_is(&r[i], 0, NR - 1, 1, 1);

@@ -261,14 +261,19 @@ static int wait_closed(pid_t pid)
 	return wrong("close() does not come back, state %c", task_state(pid));
 }
 
+/* What is free by mistake is so after this. XFS frees in the background. */
+static void let_it_free(void)
+{
+	sync();
+	usleep(WATCH_MS * 1000);
+}
+
 /* While the pipe has the pages, whoever has the pipe. */
 static int while_in_use(struct held *h, long before)
 {
 	long used = h->size / pagesize, now;
 
-	/* XFS frees in the background. */
-	sync();
-	usleep(WATCH_MS * 1000);
+	let_it_free();
 	now = free_blocks();
 	/* Half of them: others may come and go with what a file needs. */
 	if (used > 1 && now + used / 2 > before)
@@ -437,7 +442,7 @@ static int hold_private(struct held *h, unsigned long long *block)
 	h->map = map_file(h->fd, h->len, PROT_READ | PROT_WRITE, MAP_PRIVATE);
 	if (h->map == MAP_FAILED || store_twice(h->map))
 		return -fails("mmap");
-	more = pagemap_entry(getpid(), (uintptr_t)h->map + h->from) >> 63;
+	more = pagemap_entry(getpid(), (uintptr_t)h->map + h->from) & PM_PRESENT;
 	if (splice_page(h->pipe[1], h->map + h->from))
 		return -KSFT_FAIL;
 	unlink(h->path);
@@ -465,9 +470,7 @@ static int private_twice(struct area *a)
 		if (more < 0)
 			return KSFT_FAIL;
 		if (more || i == STORE_ROUNDS - 1) {
-			/* XFS frees in the background. */
-			sync();
-			usleep(WATCH_MS * 1000);
+			let_it_free();
 			if (not_given_away(&block, 1))
 				return KSFT_FAIL;
 		}
@@ -493,8 +496,7 @@ static int many_files(struct area *a)
 	before = free_blocks();
 	if (hold_many(pipes, block))
 		return KSFT_FAIL;
-	sync();
-	usleep(WATCH_MS * 1000);
+	let_it_free();
 	if (free_blocks() + MANY / 2 > before)
 		return wrong("%ld blocks are free, of %ld", free_blocks(),
 			     before);

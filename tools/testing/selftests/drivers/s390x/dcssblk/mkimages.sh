@@ -19,7 +19,8 @@
 # /dev/pmem0 and so on, and DIRECTORY/pmem has the arguments.
 # All segments are above 1 GiB. EXT4 has a quarter of a memory section for itself.
 # ODD begins and ends inside a megabyte, BAD shares one with BADOVER, ONE lies in two
-# memory sections, and EROFS begins so that its file "data" is on megabytes.
+# memory sections, EROFS begins so that its file "data" is on megabytes, and CHUNKS has
+# two files with the same blocks.
 #
 # On a real z/VM: DEFSEG each segment, SAVESEG it once, add it in Linux (echo 0
 # to "shared" for SR), copy the image to its block device, and echo 1 to "save".
