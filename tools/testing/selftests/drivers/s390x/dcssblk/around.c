@@ -447,8 +447,9 @@ static bool are_lost(const char *map, int first, int nr, bool end)
 
 	for (; nr; nr--, first++) {
 		addr = (uintptr_t)map + first * pagesize;
-		if (end ? pagemap_entry(getpid(), addr) & PM_PRESENT :
-			  map[first * pagesize])
+		if (end && pagemap_entry(getpid(), addr) & PM_PRESENT)
+			return false;
+		if (!end && map[first * pagesize])
 			return false;
 	}
 	return true;

@@ -30,6 +30,8 @@
 #	-F FSTYPE:LIST		CP fails, see cpfail.c: on tools/testing/zvm only
 #	-d FSTYPE:SEGMENT[:SEGMENT]
 #				dm-linear over them has a file system, see end.c
+#	-D FSTYPE:FIRST:SECOND	dm-stripe over them has a file system, half a
+#				megabyte on each in turn, see clone.c
 #	-p SWAP:SEGMENT:FSTYPE[:ro][:large][,SEGMENT:FSTYPE...]
 #				memory is short and the first segment, or
 #				/dev/zram0, is a swap area, see pressure.c: best
@@ -44,7 +46,7 @@
 #	-k REGEX		reports that are known: they fail a case, but
 #				not what is said of the kernel's log
 #
-# Where a segment has a file system and is not defined or saved (-s, -n, -d), it
+# Where a segment has a file system and is not defined or saved (-s, -n, -d, -D), it
 # can be the path of any other block device with DAX, on any machine. What only a
 # DCSS has is skipped then.
 #
@@ -61,10 +63,10 @@ set -u
 . "$here/segments.sh"
 tmp=${TMPDIR:-/tmp}/dcssblk.$$
 segments='' other='' otherdir='' refused='' bad='' chain='' mapper=''
-types='' params='' users='' nomem='' nocp='' pressure=''
+types='' params='' users='' nomem='' nocp='' pressure='' stripes=''
 programs='' only='' mapping='' without='' wait='' ran='' known=''
 
-while getopts s:o:O:n:b:c:a:m:u:f:F:d:p:P:C:M:x:wk: opt; do
+while getopts s:o:O:n:b:c:a:m:u:f:F:d:D:p:P:C:M:x:wk: opt; do
 	case $opt in
 	s)	segments="$segments $OPTARG" ;;
 	o)	other=$OPTARG ;;
@@ -77,6 +79,7 @@ while getopts s:o:O:n:b:c:a:m:u:f:F:d:p:P:C:M:x:wk: opt; do
 	u)	users=$OPTARG ;;
 	f)	nomem="$nomem $OPTARG" ;;
 	d)	mapper="$mapper $OPTARG" ;;
+	D)	stripes="$stripes $OPTARG" ;;
 	p)	pressure=$OPTARG ;;
 	F)	nocp="$nocp $OPTARG" ;;
 	P)	programs=$OPTARG ;;
@@ -179,7 +182,7 @@ trap 'rm -f "$tmp"/* 2>/dev/null; rmdir "$tmp"/* "$tmp" 2>/dev/null' EXIT
 [ -d $root ] || modprobe dcssblk 2>/dev/null || insmod dcssblk.ko 2>/dev/null
 some='' driver=''
 for s in $segments $bad $refused $types $params $users $nomem $nocp $mapper \
-	$pressure; do
+	$stripes $pressure; do
 	some=1
 	! is_dcss "$s" || driver=1
 done
@@ -202,9 +205,12 @@ with_other
 for s in $segments; do
 	one_segment "$s"
 done
-[ -z "$mapper" ] || modprobe dm-mod 2>/dev/null
+[ -z "$mapper$stripes" ] || modprobe dm-mod 2>/dev/null
 for s in $mapper; do
 	device_mapper "$s"
+done
+for s in $stripes; do
+	striped "$s"
 done
 without_other
 for s in $refused; do

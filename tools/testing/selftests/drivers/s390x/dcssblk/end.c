@@ -987,66 +987,15 @@ static int cut_behind(struct area *a)
 }
 
 /* A device mapper device over all segments. */
-
-static int each_segment(int (*fn)(const char *name))
-{
-	char list[64], *name, *rest = list;
-
-	snprintf(list, sizeof(list), "%s", opt.segment);
-	while ((name = strsep(&rest, ":")))
-		if (fn(name))
-			return KSFT_FAIL;
-	return KSFT_PASS;
-}
-
-static char nodes[2][64];
-static size_t nr_nodes;
-
-static int add_node(const char *name)
-{
-	if (nr_nodes == ARRAY_SIZE(nodes) || add_segment(name))
-		return KSFT_FAIL;
-	return node_of(name, nodes[nr_nodes++], sizeof(nodes[0]));
-}
-
-static int is_refused(const char *name)
-{
-	return refused(NULL, "remove", name, EBUSY);
-}
-
-static int remove_now(const char *name)
-{
-	int rc = store("remove", name);
-
-	return rc ? wrong("remove %s: %s", name, strerror(rc)) : KSFT_PASS;
-}
-
-static int forget(const char *name)
-{
-	store("remove", name);
-	return KSFT_PASS;
-}
-
 static int on_dm(int (*fn)(struct area *a), struct area *a)
 {
-	const char *const at[] = { nodes[0], nodes[1] };
 	int rc;
 
 	clean_up();
-	dm_remove(DM_NAME);
-	each_segment(forget);
-	nr_nodes = 0;
-	if (each_segment(add_node))
-		return KSFT_FAIL;
-	rc = dm_linear(DM_NAME, at, nr_nodes);
-	if (!rc)
-		rc = dm_node(DM_NAME, node, sizeof(node));
-	if (rc)
-		return wrong("device mapper: %s", strerror(rc));
-	if (each_segment(is_refused))
+	if (dm_over(DM_NAME, opt.segment, 0, node, sizeof(node)))
 		return KSFT_FAIL;
 	rc = fn(a);
-	return rc ? rc : each_segment(remove_now);
+	return rc ? rc : dm_remove_segments(opt.segment);
 }
 
 #define ON_DM(fn)				\

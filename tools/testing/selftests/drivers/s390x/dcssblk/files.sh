@@ -123,6 +123,8 @@ ends()
 			${otherdir:+--other "$otherdir"} \
 			--type "$type" --segment "$seg" "$mnt"
 	done
+	[ "$type" != xfs ] || run "$seg: clone" clone --type "$type" \
+		--segment "$seg" "$mnt"
 }
 
 options()	# other ways to say what is meant

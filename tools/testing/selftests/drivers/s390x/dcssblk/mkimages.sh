@@ -150,6 +150,17 @@ for i in 0 1 2; do
 	dd if="$out/chain.img" of="$out/chain$i.img" bs=1M skip=$i count=1 \
 		2>/dev/null
 done
+# Half a megabyte on each device in turn.
+for i in 0 1; do
+	truncate -s 160M "$out/stripe$i.img"
+	at=0
+	while [ $at -lt 320 ]; do
+		dd if="$out/xfs.img" of="$out/stripe$i.img" bs=512K count=1 \
+			skip=$((2 * at + i)) seek=$at conv=sparse,notrunc \
+			2>/dev/null
+		at=$((at + 1))
+	done
+done
 for i in 0 1; do
 	dd if="$out/dm.img" of="$out/dm$i.img" bs=1M skip=$((8 * i)) count=8 \
 		2>/dev/null
@@ -193,11 +204,14 @@ DM0,SW,71A00-721FF,$out/dm0.img
 DM1,SW,72300-72AFF,$out/dm1.img
 SWAP,SN,73000-76FFF
 CHUNKS,SR,77000-773FF,$out/chunks.img
+STRIPE0,SW,80100-8A0FF,$out/stripe0.img
+STRIPE1,SW,8A200-941FF,$out/stripe1.img
 END
 cat >"$out/args" <<END
 -o OTHER:ext4 -s EXT4:ext4:large -s EXT2:ext2 -s XFS:xfs:large
 -s XIP:ext2:ro -s EROFS:erofs:ro:large -s CHUNKS:erofs:ro -s ODD:ext2 -n SMALL:ext4
 -n /dev/vda:ext4 -d ext4:EXT4 -d ext4:DM0:DM1
+-D xfs:STRIPE0:STRIPE1
 END
 cat >"$out/admin" <<END
 -o OTHER:ext4 -b BAD,BADPAIR,BADAPART,BADOVER,BADRAM=1000-11FF -c LEW2:LEN2
@@ -205,13 +219,14 @@ cat >"$out/admin" <<END
 -m LSW,LEW2:LEN2,LSR -u ext2:CHAIN0:CHAIN1:CHAIN2 -f ext2:ONE -f ext4:EXT4=map
 -F ext2:CHAIN0:CHAIN1:CHAIN2
 END
-for name in ext4 ext2 xfs erofs dm0 dm1 chunks; do
+for name in ext4 ext2 xfs erofs dm0 dm1 chunks stripe0 stripe1; do
 	echo "$out/$name.img"
 done >"$out/memory"
 cat >"$out/pmem" <<END
 -s /dev/pmem0:ext4:large -s /dev/pmem1:ext2 -s /dev/pmem2:xfs:large
 -s /dev/pmem3:erofs:ro -s /dev/pmem6:erofs:ro
 -d ext4:/dev/pmem0 -d ext4:/dev/pmem4:/dev/pmem5
+-D xfs:/dev/pmem7:/dev/pmem8
 END
 cat >"$out/pressure" <<END
 -p SWAP:EXT4:ext4:large,EXT2:ext2,XFS:xfs,EROFS:erofs:ro

@@ -333,29 +333,6 @@ static int unshare(struct area *a)
 	return held_ends(&h);
 }
 
-/* All in one piece, and more than is copied at a time. */
-static int unshare_much(struct area *a)
-{
-	size_t len = 3 << 20;
-	char *data = filled(len, 23), path[256];
-	int fd, rc;
-
-	(void)a;
-	if (fresh())
-		return KSFT_FAIL;
-	fd = new_file(opt.dir, "much", data, len, path);
-	if (fd < 0)
-		return fails("%s", path);
-	rc = clone_range(fd, 0, len);
-	if (!rc && fallocate(fd, FALLOC_FL_UNSHARE_RANGE, 0, len))
-		rc = fails("unshare");
-	if (!rc)
-		rc = file_is(fd, data, len);
-	close(fd);
-	free(data);
-	return all_ends() ? KSFT_FAIL : rc;
-}
-
 /* A system call may not wait in a fault: others could have to wait for it. */
 static int cow_kernel(struct area *a)
 {
@@ -739,7 +716,10 @@ static int second_file(char *path)
 	int fd = new_file(opt.dir, "second", data, opt.size, path);
 
 	free(data);
-	return fd < 0 || fsync(fd) ? fails("%s", path) : fd;
+	if (fd >= 0 && !fsync(fd))
+		return fd;
+	fails("%s", path);
+	return -1;
 }
 
 struct pair {
@@ -789,41 +769,112 @@ static int clone_pair(struct area *a)
 	return all_ends();
 }
 
-/* The page of a file is in use that has a larger inode number. */
-static int clone_second(struct area *a)
+/* A page of the one with the larger inode number is in use: it is locked second. */
+static int two_of_them(struct held *h, struct pair *pair)
 {
-	struct pair pair;
-	struct held h = { };
-	char path[256];
 	struct stat st[2];
+	char path[256];
 	int second;
 
-	(void)a;
 	if (fresh())
 		return KSFT_FAIL;
 	second = second_file(path);
-	if (second < 0 || held_file(&h))
+	if (second < 0 || held_file(h))
 		return KSFT_FAIL;
-	if (fstat(second, &st[0]) || fstat(h.fd, &st[1]))
+	if (fstat(second, &st[0]) || fstat(h->fd, &st[1]))
 		return fails("fstat");
 	if (st[0].st_ino > st[1].st_ino) {
 		/* The other way round: take the pages of the second one. */
-		int fd = h.fd;
+		int fd = h->fd;
 
-		h.fd = second;
+		h->fd = second;
 		second = fd;
-		h.data = filled(h.len, 55);
+		h->data = filled(h->len, 55);
 	}
-	if (take_page(&h, true))
+	*pair = (struct pair){ second, h->fd };
+	return take_page(h, true);
+}
+
+static int pair_ends(struct held *h, const struct pair *pair)
+{
+	close(h->fd);
+	munmap(h->map, h->len);
+	close(pair->from);
+	return all_ends();
+}
+
+static int clone_second(struct area *a)
+{
+	struct held h = { };
+	struct pair pair;
+
+	(void)a;
+	if (two_of_them(&h, &pair))
 		return KSFT_FAIL;
-	pair = (struct pair){ second, h.fd };
 	if (must_wait("clone", do_clone, &pair) || drain(&h) ||
 	    gives("clone", do_clone, &pair, 0))
 		return KSFT_FAIL;
-	close(h.fd);
-	munmap(h.map, h.len);
-	close(second);
-	return all_ends();
+	return pair_ends(&h, &pair);
+}
+
+static void no_signal(int sig)
+{
+	(void)sig;
+}
+
+/* What the result says, each range has one. */
+static int do_dedupe(const void *arg)
+{
+	const struct pair *p = arg;
+	struct {
+		struct file_dedupe_range head;
+		struct file_dedupe_range_info info;
+	} range = {
+		.head = { .src_length = opt.size, .dest_count = 1 },
+		.info = { .dest_fd = p->to },
+	};
+
+	if (ioctl(p->from, FIDEDUPERANGE, &range))
+		return -1;
+	if (range.info.status == FILE_DEDUPE_RANGE_SAME)
+		return 0;
+	if (range.info.status == FILE_DEDUPE_RANGE_DIFFERS)
+		range.info.status = -EBADE;
+	/* One that programs do not know has no place in a status. */
+	errno = -range.info.status < 256 ? -range.info.status : EPROTO;
+	return -1;
+}
+
+static int dedupe_second(struct area *a)
+{
+	struct sigaction act = { .sa_handler = no_signal };
+	struct held h = { };
+	struct pair pair;
+	int rc, ms;
+	pid_t pid;
+
+	(void)a;
+	if (two_of_them(&h, &pair))
+		return KSFT_FAIL;
+	/* The child has it from its first moment on: no signal kills it. */
+	sigaction(SIGUSR1, &act, NULL);
+	if (must_wait("dedupe", do_dedupe, &pair))
+		return KSFT_FAIL;
+	pid = start(do_dedupe, &pair);
+	rc = ended(pid, WATCH_MS);
+	if (rc >= 0)
+		return wrong("dedupe does not wait: %s", strerror(rc));
+	for (ms = 0; rc < 0 && ms < END_MS; ms += 50) {
+		kill(pid, SIGUSR1);
+		rc = ended(pid, 50);
+	}
+	if (rc != EINTR)
+		return wrong("dedupe, after a signal: %s",
+			     rc < 0 ? "hangs" : strerror(rc));
+	/* They are not equal. */
+	if (drain(&h) || gives("dedupe", do_dedupe, &pair, EBADE))
+		return KSFT_FAIL;
+	return pair_ends(&h, &pair);
 }
 
 static int do_swapext(const void *arg)
@@ -1248,7 +1299,6 @@ static const struct dcss_case xfs_cases[] = {
 	{ "shared blocks are pinned", shared_pinned, 0, ALONE | NEEDS_OTHER },
 	{ "shared blocks are not written to beside others", store_beside_shared,
 	  0, ALONE },
-	{ "unshare three megabytes", unshare_much, 0, ALONE },
 
 	/* With nobody to say when: blocks that are free too early. */
 	{ "copy on write, pipe and other files", race, 0, ALONE },
@@ -1256,6 +1306,7 @@ static const struct dcss_case xfs_cases[] = {
 	/* Both are locked: a wait with one lock held, or none at all. */
 	{ "clone to and from a file in use", clone_pair, 0, ALONE },
 	{ "clone, the second file in use", clone_second, 0, ALONE },
+	{ "dedupe, the second file in use", dedupe_second, 0, ALONE },
 	{ "clone, one without DAX", clone_mixed, 0, ALONE },
 
 	/* The page is the other file's, without a word. */

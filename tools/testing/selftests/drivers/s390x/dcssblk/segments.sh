@@ -96,6 +96,15 @@ device_mapper()	# device_mapper FSTYPE:SEGMENT[:SEGMENT]
 	check_log "${1#*:}: device mapper"
 }
 
+striped()	# striped FSTYPE:FIRST:SECOND
+{
+	mark
+	mkdir -p "$tmp/mnt"
+	run "${1#*:}: clone, striped" clone --dm --type "${1%%:*}" \
+		--segment "${1#*:}" "$tmp/mnt"
+	check_log "${1#*:}: clone, striped"
+}
+
 no_cp()		# no_cp FSTYPE:LIST
 {
 	mark
