@@ -35,6 +35,7 @@
 #include <linux/page_ref.h>
 #include <linux/pgtable.h>
 #include <linux/sched.h>
+#include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/vmstat.h>
 #include <asm/dcss_memmap.h>
@@ -63,8 +64,8 @@ static unsigned long dcss_memmap_stretches(const struct dcss_memmap *memmap)
 
 static void dcss_memmap_free_template(struct dcss_memmap *memmap)
 {
-	bitmap_free(memmap->own);
-	bitmap_free(memmap->fixed);
+	kvfree(memmap->own);
+	kvfree(memmap->fixed);
 	memmap->own = NULL;
 	memmap->fixed = NULL;
 	vmemmap_free_template(memmap->pgmap.memmap_template);
@@ -81,8 +82,9 @@ static int dcss_memmap_alloc_template(struct dcss_memmap *memmap)
 	    !MACHINE_HAS_IDTE)
 		return 0;
 	memmap->pgmap.memmap_template = vmemmap_alloc_template();
-	memmap->own = bitmap_zalloc(nr, GFP_KERNEL);
-	memmap->fixed = bitmap_zalloc(nr, GFP_KERNEL);
+	/* 256 KiB each for the largest segment: not in one piece. */
+	memmap->own = kvcalloc(BITS_TO_LONGS(nr), sizeof(long), GFP_KERNEL);
+	memmap->fixed = kvcalloc(BITS_TO_LONGS(nr), sizeof(long), GFP_KERNEL);
 	if (memmap->pgmap.memmap_template && memmap->own && memmap->fixed)
 		return 0;
 	dcss_memmap_free_template(memmap);
