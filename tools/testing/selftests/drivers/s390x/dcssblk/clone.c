@@ -21,7 +21,6 @@
 #include "blocks.h"
 #include "dcss.h"
 #include "dm.h"
-#include "held.h"
 
 #define DM_NAME		"dcss-clone"
 #define STRIPE		(512 << 10)
@@ -261,95 +260,6 @@ static int unshare(struct area *a)
 }
 
 /*
- * One process stores to a page without an end while clones are made. Blocks become
- * common one extent after the other, and that of the page is the last one.
- */
-
-#define EXTENTS		128
-#define ROUNDS		100
-
-struct storing {
-	unsigned int *page;	/* of the file */
-	struct {
-		unsigned int nr;	/* that was stored last */
-		bool stop;
-	} *seen;		/* by both */
-};
-
-static unsigned int stored(const struct storing *s)
-{
-	return __atomic_load_n(&s->seen->nr, __ATOMIC_SEQ_CST);
-}
-
-static int go_on_storing(const void *arg)
-{
-	const struct storing *s = arg;
-	unsigned int nr = 0;
-
-	while (!__atomic_load_n(&s->seen->stop, __ATOMIC_SEQ_CST)) {
-		__atomic_store_n(s->page, ++nr, __ATOMIC_SEQ_CST);
-		__atomic_store_n(&s->seen->nr, nr, __ATOMIC_SEQ_CST);
-	}
-	return 0;
-}
-
-/* What it has of the page stays as it is while more is stored to the file. */
-static int stays(int clone, off_t at, const struct storing *s)
-{
-	unsigned int was, is, nr;
-	int ms;
-
-	if (pread(clone, &was, sizeof(was), at) != sizeof(was))
-		return fails("read");
-	nr = stored(s);
-	for (ms = 0; stored(s) - nr < 3 && ms < END_MS; ms++)
-		usleep(1000);
-	if (stored(s) - nr < 3)
-		return wrong("no store comes to its end");
-	if (pread(clone, &is, sizeof(is), at) != sizeof(is))
-		return fails("read");
-	return is == was ? KSFT_PASS : wrong("the clone had %u, and has %u", was, is);
-}
-
-static int beside_stores(struct area *a)
-{
-	off_t at = 2 * (EXTENTS - 1) * pagesize;
-	char *page = filled(pagesize, 31);
-	struct storing s;
-	struct pair p;
-	int i, rc = 0, rc2;
-	pid_t pid;
-
-	(void)a;
-	if (two_files(&p) || ftruncate(p.fd, 0))
-		return KSFT_FAIL;
-	for (i = 0; i < EXTENTS; i++)
-		if (pwrite(p.fd, page, pagesize, 2 * i * pagesize) !=
-		    (ssize_t)pagesize)
-			return fails("write");
-	s.page = (unsigned int *)(map_file(p.fd, at + pagesize, PROT_READ | PROT_WRITE,
-					   MAP_SHARED) + at);
-	s.seen = mmap(NULL, pagesize, PROT_READ | PROT_WRITE,
-		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	pid = start(go_on_storing, &s);
-	for (i = 0; i < ROUNDS && !rc; i++) {
-		if (ftruncate(p.clone, 0) || ioctl(p.clone, FICLONE, p.fd))
-			rc = errno == EOPNOTSUPP ? skip("no reflink") :
-						   fails("FICLONE");
-		else
-			rc = stays(p.clone, at, &s);
-	}
-	__atomic_store_n(&s.seen->stop, true, __ATOMIC_SEQ_CST);
-	rc2 = ended(pid, END_MS);
-	if (rc || rc2)
-		return rc ? rc : wrong("store: %s", rc2 < 0 ? "hangs" : strerror(rc2));
-	munmap((char *)s.page - at, at + pagesize);
-	close(p.fd);
-	close(p.clone);
-	return all_ends();
-}
-
-/*
  * The files are equal but for what has been written to the file: FIDEDUPERANGE finds
  * that out, and shares blocks if it is nothing.
  */
@@ -505,7 +415,6 @@ static const struct dcss_case cases[] = {
 	{ "punch a hole", zero_range, 0, ALONE, NULL, FALLOC_FL_PUNCH_HOLE },
 	{ "truncate", cut, 0, ALONE },
 	{ "unshare", unshare, 0, ALONE },
-	{ "made beside stores", beside_stores, 0, ALONE },
 
 	/* ... and here they are compared. */
 	{ "dedupe, equal", dedupe_equal, 0, ALONE },
