@@ -64,7 +64,7 @@ int show_of(const char *segment, const char *attr, char *text, size_t len)
 	return get_string(path, text, len) ? errno : 0;
 }
 
-static bool busy(int rc, unsigned int *tries)
+bool still_busy(int rc, unsigned int *tries)
 {
 	if (rc != EBUSY || (*tries)++ == SETTLE_TRIES)
 		return false;
@@ -80,7 +80,7 @@ int settle(const char *segment, const char *attr, const char *text)
 	do {
 		rc = segment ? store_of(segment, attr, text) :
 			       store(attr, text);
-	} while (busy(rc, &tries));
+	} while (still_busy(rc, &tries));
 	return rc;
 }
 
@@ -112,11 +112,17 @@ int mount_settled(const char *node, const char *dir, const char *fstype,
 
 	do {
 		rc = mount(node, dir, fstype, flags, options) ? errno : 0;
-	} while (busy(rc, &tries));
+	} while (still_busy(rc, &tries));
 	if (!rc)
 		return KSFT_PASS;
 	return wrong("mount %s%s%s: %s", node, options ? " -o " : "",
 		     options ? options : "", strerror(rc));
+}
+
+void unmount_all(const char *dir)
+{
+	while (!umount2(dir, MNT_DETACH))
+		;
 }
 
 int umount_settled(const char *dir)
@@ -126,7 +132,7 @@ int umount_settled(const char *dir)
 
 	do {
 		rc = umount(dir) ? errno : 0;
-	} while (busy(rc, &tries));
+	} while (still_busy(rc, &tries));
 	return rc ? wrong("umount %s: %s", dir, strerror(rc)) : KSFT_PASS;
 }
 
@@ -168,7 +174,7 @@ int node_of(const char *segment, char *node, size_t len)
 
 	/* udev may have work to do. */
 	while (!find_node(segment, node, len))
-		if (!busy(EBUSY, &tries))
+		if (!still_busy(EBUSY, &tries))
 			return wrong("%s has no block device", segment);
 	return KSFT_PASS;
 }

@@ -27,6 +27,7 @@ int show_of(const char *segment, const char *attr, char *text, size_t len);
  * while it is busy. The first one returns 0 or an errno, of the driver's attribute
  * if there is no segment; the others are test steps, KSFT_PASS or KSFT_FAIL.
  */
+bool still_busy(int rc, unsigned int *tries);
 int settle(const char *segment, const char *attr, const char *text);
 int settled(const char *segment, const char *attr, const char *text);
 int add_segment(const char *segments);
@@ -34,6 +35,8 @@ int remove_segment(const char *segment);
 int mount_settled(const char *node, const char *dir, const char *fstype,
 		  unsigned long flags, const char *options);
 int umount_settled(const char *dir);
+/* Lazily, and all that is mounted there: what an earlier case has left if it failed. */
+void unmount_all(const char *dir);
 
 /* A store that has to fail, at once. */
 int refused(const char *segment, const char *attr, const char *text,

@@ -69,6 +69,23 @@ static bool has_block(int fd, const unsigned long long *block, size_t nr)
 	return false;
 }
 
+int dedupe_range(int from, size_t off, int to, size_t to_off, size_t len, int *status)
+{
+	struct {
+		struct file_dedupe_range head;
+		struct file_dedupe_range_info info;
+	} range = {
+		.head = {
+			.src_offset = off, .src_length = len, .dest_count = 1,
+		},
+		.info = { .dest_fd = to, .dest_offset = to_off },
+	};
+	int rc = ioctl(from, FIDEDUPERANGE, &range);
+
+	*status = range.info.status;
+	return rc;
+}
+
 long free_blocks(void)
 {
 	struct statfs st;

@@ -12,6 +12,12 @@ unsigned long long block_at(int fd, size_t off);
 bool block_is_shared(int fd, size_t off);
 int not_given_away(const unsigned long long *block, size_t nr);
 
+/*
+ * Share blocks if they are equal. Returns -1 with errno, or 0 with what the range got in
+ * @status: one of FILE_DEDUPE_RANGE_*, or minus an errno.
+ */
+int dedupe_range(int from, size_t off, int to, size_t to_off, size_t len, int *status);
+
 long free_blocks(void);
 int blocks_back(long before, long slack);
 

@@ -14,7 +14,6 @@
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 
 #include "../../../kselftest.h"
 #include "admin.h"
@@ -38,18 +37,12 @@ struct pair {
 static char node[64];
 static pid_t main_pid;
 
-static void clean_up(void)
-{
-	while (!umount2(opt.dir, MNT_DETACH))
-		;
-}
-
 /* What the last case has left behind if it failed, is not for others to find. */
 static void clean_all(void)
 {
 	if (getpid() != main_pid)
 		return;
-	clean_up();
+	unmount_all(opt.dir);
 	if (opt.dm)
 		dm_forget(DM_NAME, opt.segment);
 }
@@ -63,7 +56,7 @@ static int mount_again(void)
 
 static int fresh(void)
 {
-	clean_up();
+	unmount_all(opt.dir);
 	if (opt.dm ? dm_over(DM_NAME, opt.segment, STRIPE, node, sizeof(node)) :
 		     node_of(opt.segment, node, sizeof(node)))
 		return KSFT_FAIL;
@@ -265,23 +258,14 @@ static int unshare(struct area *a)
  */
 static int dedupe(int from, size_t off, int to, size_t to_off, size_t len, bool equal)
 {
-	struct {
-		struct file_dedupe_range head;
-		struct file_dedupe_range_info info;
-	} range = {
-		.head = {
-			.src_offset = off, .src_length = len, .dest_count = 1,
-		},
-		.info = { .dest_fd = to, .dest_offset = to_off },
-	};
+	int status;
 
-	if (ioctl(from, FIDEDUPERANGE, &range))
+	if (dedupe_range(from, off, to, to_off, len, &status))
 		return fails("FIDEDUPERANGE");
-	if (range.info.status == -EOPNOTSUPP)
+	if (status == -EOPNOTSUPP)
 		return skip("no reflink");
-	if (range.info.status != (equal ? FILE_DEDUPE_RANGE_SAME :
-					  FILE_DEDUPE_RANGE_DIFFERS))
-		return wrong("FIDEDUPERANGE says %d", range.info.status);
+	if (status != (equal ? FILE_DEDUPE_RANGE_SAME : FILE_DEDUPE_RANGE_DIFFERS))
+		return wrong("FIDEDUPERANGE says %d", status);
 	return KSFT_PASS;
 }
 

@@ -207,10 +207,10 @@ for s in $segments; do
 done
 [ -z "$mapper$stripes" ] || modprobe dm-mod 2>/dev/null
 for s in $mapper; do
-	device_mapper "$s"
+	device_mapper "device mapper" end "$s"
 done
 for s in $stripes; do
-	striped "$s"
+	device_mapper "clone, striped" clone "$s"
 done
 without_other
 for s in $refused; do

@@ -13,8 +13,6 @@
 
 #define MAX_NODES	2
 #define NODE_SIZE	64
-/* udev and others look at a device that is new, or was written to. */
-#define SETTLE_MS	60000
 /* Of a target with its parameters, and of a name in these. */
 #define TARGET_SIZE	(sizeof(struct dm_target_spec) + 256)
 
@@ -52,19 +50,15 @@ static unsigned long long sectors(const char *node)
 /* One target behind all others; its parameters follow it. */
 static char *add_target(struct command *c, const char *type, unsigned long long length)
 {
-	struct dm_target_spec *spec = (struct dm_target_spec *)c->data, *last = NULL;
-	unsigned int i;
+	char *at = c->data + c->head.target_count * TARGET_SIZE;
+	struct dm_target_spec *spec = (struct dm_target_spec *)at;
+	struct dm_target_spec *last = (struct dm_target_spec *)(at - TARGET_SIZE);
 
-	for (i = 0; i < c->head.target_count; i++) {
-		last = spec;
-		spec = (struct dm_target_spec *)((char *)spec + TARGET_SIZE);
-	}
-	if (last)
+	if (c->head.target_count++)
 		spec->sector_start = last->sector_start + last->length;
 	spec->length = length;
 	snprintf(spec->target_type, sizeof(spec->target_type), "%s", type);
 	spec->next = TARGET_SIZE;
-	c->head.target_count++;
 	return (char *)(spec + 1);
 }
 
@@ -190,13 +184,13 @@ int dm_over(const char *name, const char *segments, size_t stripe, char *node,
 
 int dm_remove_settled(const char *name)
 {
-	int ms, rc = EBUSY;
+	unsigned int tries = 0;
+	int rc;
 
-	for (ms = 0; rc == EBUSY && ms < SETTLE_MS; ms += 10) {
+	/* udev and others look at a device that is new, or was written to. */
+	do {
 		rc = dm_remove(name);
-		if (rc == EBUSY)
-			usleep(10000);
-	}
+	} while (still_busy(rc, &tries));
 	return rc ? wrong("device mapper: %s", strerror(rc)) : KSFT_PASS;
 }
 

@@ -56,16 +56,9 @@ static int mount_as(const char *options)
 			     opt.readonly ? MS_RDONLY : 0, options);
 }
 
-/* What an earlier case has left behind if it failed is not this one's. */
-static void clean_up(void)
-{
-	while (!umount2(opt.dir, MNT_DETACH))
-		;
-}
-
 static int fresh_as(const char *options)
 {
-	clean_up();
+	unmount_all(opt.dir);
 	return mount_as(options);
 }
 
@@ -724,7 +717,7 @@ static int namespace_ends(struct area *a)
 	int rc;
 
 	(void)a;
-	clean_up();
+	unmount_all(opt.dir);
 	h.from = held_at();
 	h.data = filled(h.len, 21);
 	snprintf(h.path, sizeof(h.path), "%s/held", opt.dir);
@@ -991,7 +984,7 @@ static int on_dm(int (*fn)(struct area *a), struct area *a)
 {
 	int rc;
 
-	clean_up();
+	unmount_all(opt.dir);
 	if (dm_over(DM_NAME, opt.segment, 0, node, sizeof(node)))
 		return KSFT_FAIL;
 	rc = fn(a);

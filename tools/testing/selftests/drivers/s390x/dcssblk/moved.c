@@ -79,8 +79,7 @@ static int fresh_as(const char *options)
 {
 	char node[64];
 
-	while (!umount2(opt.dir, MNT_DETACH))
-		;
+	unmount_all(opt.dir);
 	if (node_of(opt.segment, node, sizeof(node)))
 		return KSFT_FAIL;
 	return mount_settled(node, opt.dir, opt.type, 0, options);
@@ -826,22 +825,16 @@ static void no_signal(int sig)
 static int do_dedupe(const void *arg)
 {
 	const struct pair *p = arg;
-	struct {
-		struct file_dedupe_range head;
-		struct file_dedupe_range_info info;
-	} range = {
-		.head = { .src_length = opt.size, .dest_count = 1 },
-		.info = { .dest_fd = p->to },
-	};
+	int status;
 
-	if (ioctl(p->from, FIDEDUPERANGE, &range))
+	if (dedupe_range(p->from, 0, p->to, 0, opt.size, &status))
 		return -1;
-	if (range.info.status == FILE_DEDUPE_RANGE_SAME)
+	if (status == FILE_DEDUPE_RANGE_SAME)
 		return 0;
-	if (range.info.status == FILE_DEDUPE_RANGE_DIFFERS)
-		range.info.status = -EBADE;
+	if (status == FILE_DEDUPE_RANGE_DIFFERS)
+		status = -EBADE;
 	/* One that programs do not know has no place in a status. */
-	errno = -range.info.status < 256 ? -range.info.status : EPROTO;
+	errno = -status < 256 ? -status : EPROTO;
 	return -1;
 }
 

@@ -87,22 +87,13 @@ no_memory()	# no_memory FSTYPE:LIST[=CASE]
 	check_log "$list: memory fails"
 }
 
-device_mapper()	# device_mapper FSTYPE:SEGMENT[:SEGMENT]
+# A device mapper device over all of them.
+device_mapper()	# device_mapper NAME PROGRAM FSTYPE:SEGMENT[:SEGMENT]
 {
 	mark
 	mkdir -p "$tmp/mnt"
-	run "${1#*:}: device mapper" end --dm --type "${1%%:*}" \
-		--segment "${1#*:}" "$tmp/mnt"
-	check_log "${1#*:}: device mapper"
-}
-
-striped()	# striped FSTYPE:FIRST:SECOND
-{
-	mark
-	mkdir -p "$tmp/mnt"
-	run "${1#*:}: clone, striped" clone --dm --type "${1%%:*}" \
-		--segment "${1#*:}" "$tmp/mnt"
-	check_log "${1#*:}: clone, striped"
+	run "${3#*:}: $1" "$2" --dm --type "${3%%:*}" --segment "${3#*:}" "$tmp/mnt"
+	check_log "${3#*:}: $1"
 }
 
 no_cp()		# no_cp FSTYPE:LIST
